@@ -1,0 +1,176 @@
+"""The words of this project as frozen types. It holds no behaviour beyond their laws.
+
+Facts (Ingredient, Match), judgement (Rule, Verdict: see ``policy``) and print (``report``) are three
+things; the types here are the facts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+
+import msgspec
+
+UNKNOWN = "unknown"
+"""What stands where nothing was recorded. Never "human"."""
+
+
+class Similarity(StrEnum):
+    """What the texts share, from the closest to the loosest."""
+
+    RECORDED = "recorded"
+    EXACT = "exact"
+    FRAGMENT = "fragment"
+    RENAMED = "renamed"
+    SIMILAR = "similar"
+    NONE = "none"
+
+
+class Grade(StrEnum):
+    """How much of a copy the verified tokens show, from the strongest. An idiom never blocks."""
+
+    COPIED = "copied"
+    NEAR_COPY = "near copy"
+    IDIOM = "idiom"
+
+
+class Evidence(StrEnum):
+    """How the origin is known, from the strongest. Heuristic never blocks."""
+
+    CAPTURED = "captured"
+    TRANSCRIPT = "transcript"
+    TOOL_NOTE = "tool note"
+    DECLARED = "declared"
+    HEURISTIC = "heuristic"
+
+
+class Action(StrEnum):
+    """What a policy does about a match, from the mildest."""
+
+    ALLOW = "allow"
+    WARN = "warn"
+    QUARANTINE = "quarantine"
+    BLOCK = "block"
+
+
+class Status(StrEnum):
+    """What became of an output in its session. A declined output is still the model's text."""
+
+    APPLIED = "applied"
+    DECLINED = "declined"
+    FAILED = "failed"
+    STAGED = "staged"
+    UNKNOWN = "unknown"
+
+
+class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who made a text: recorded, never inferred. Tool and provider are separate facts."""
+
+    provider: str = UNKNOWN
+    """The model's maker, e.g. ``anthropic``."""
+    model: str = UNKNOWN
+    """The model id as the record spells it."""
+    tool: str = UNKNOWN
+    """The assistant, e.g. ``claude-code``."""
+    version: str = UNKNOWN
+    """The assistant's version."""
+    channel: str = UNKNOWN
+    """How the model was reached, e.g. ``bedrock``, where the record says so."""
+    plan: str = UNKNOWN
+    session: str = UNKNOWN
+    time: str = UNKNOWN
+    """ISO 8601, UTC, as recorded."""
+
+
+class Fingerprint(msgspec.Struct, frozen=True):
+    """What a text looks like under one recipe: same text and recipe, same bytes, on every engine.
+
+    It knows nothing of commons or selection. ``keys``, ``checks`` and ``positions`` are parallel
+    little-endian arrays (u64, u16, u32), one entry for each eligible gram, in order of position.
+    """
+
+    tokens: int
+    """Number of tokens of the text."""
+    digest: bytes
+    """xxh3-128 (16 bytes, big-endian) of the tokens joined by single spaces."""
+    stream: int
+    """64-bit hash of the whole token stream, by which scans find candidates for ``digest``."""
+    keys: bytes
+    checks: bytes
+    positions: bytes
+
+
+class Ingredient(msgspec.Struct, frozen=True):
+    """One piece of assistant output, tagged at creation: only what the model added."""
+
+    id: str
+    """``ingredient_id`` of where it came from; hook, transcript and second copy agree on it."""
+    origin: Origin
+    evidence: Evidence
+    kind: str
+    """edit, write, notebook, patch, heredoc, command, prose, thinking, subagent, summary or input."""
+    status: Status
+    path: str
+    """Where it was written, as recorded; empty for prose."""
+    passages: tuple[Fingerprint, ...]
+    """What the model added, in order; grams never cross from one passage to the next."""
+    whole: Fingerprint
+    """The passages joined by newlines, without grams: its tokens, digest and stream."""
+    signature: bytes
+    """MinHash of the whole: 128 little-endian u32; empty when the text has fewer tokens than a shingle."""
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """A unit that could not be read, and why. Unread is not clean."""
+
+    where: str
+    reason: str
+
+
+class Match(msgspec.Struct, frozen=True):
+    """A fact: this span of this unit is like that ingredient. It contains no opinion."""
+
+    ingredient: str
+    origin: Origin
+    evidence: Evidence
+    kind: str
+    status: Status
+    path: str
+    similarity: Similarity
+    grade: Grade
+    tokens: int
+    """Tokens of the unit that the matched grams verify."""
+    run: int
+    """The longest stretch of verified tokens."""
+    unit_coverage: float
+    """``tokens`` over the tokens of the unit."""
+    ingredient_coverage: float
+    """Verified tokens of the ingredient over its tokens."""
+    jaccard: float
+    """Estimated from signatures; 0 unless ``similar``."""
+    start: int
+    """First and last matched byte of the unit (UTF-8, end exclusive)."""
+    end: int
+    first_line: int
+    last_line: int
+    others: int
+    """How many further ingredients contain the same text; this one is the earliest."""
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where a unit is: a file, a row counted from 0 (a line, for JSONL), a field within the row."""
+
+    file: str
+    row: int
+    field: str
+
+
+def ingredient_id(tool: str, session: str, call: str, path: str, ordinal: int) -> str:
+    """The id of one output: equal for a hook, a transcript and a second copy of the same output.
+
+    32 hex digits of SHA-256 over the five parts, each preceded by its length so that no two
+    different five-tuples are written alike.
+    """
+    parts = [tool, session, call, path, str(ordinal)]
+    blob = b"".join(len(p).to_bytes(8, "big") + p for p in (part.encode("utf-8", "surrogatepass") for part in parts))
+    return hashlib.sha256(blob).hexdigest()[:32]
