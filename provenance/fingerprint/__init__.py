@@ -1,0 +1,43 @@
+"""Text to Fingerprint: the one place that chooses the engine. It knows nothing of commons, selection or indexes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import xxhash
+
+from provenance.fingerprint import reference
+from provenance.fingerprint.recipe import RECIPE, Recipe
+from provenance.model import Fingerprint
+
+__all__ = ["ENGINE", "RECIPE", "Recipe", "engine", "exact_digest", "fingerprint", "outline"]
+
+
+def _choose() -> tuple[Any, str]:
+    try:
+        from provenance.fingerprint import _kernel
+    except ImportError:
+        return reference, "reference (no C kernel: slow)"
+    _kernel.setup(*reference.kernel_tables())
+    return _kernel, "C kernel"
+
+
+engine, ENGINE = _choose()
+"""The engine in use, a module with the functions of ``reference``, and its name; every report states it."""
+
+
+def fingerprint(text: bytes) -> Fingerprint:
+    """Fingerprint one passage: the same text and recipe give the same bytes on every engine and machine."""
+    tokens, stream, keys, checks, positions = engine.measure(text)
+    return Fingerprint(tokens, exact_digest(text), stream, keys, checks, positions)
+
+
+def outline(text: bytes) -> Fingerprint:
+    """The fingerprint of a text without its grams: tokens, digest and stream."""
+    tokens, stream, _, _, _ = engine.measure(text)
+    return Fingerprint(tokens, exact_digest(text), stream, b"", b"", b"")
+
+
+def exact_digest(text: bytes) -> bytes:
+    """xxh3-128 of the normal form: equal exactly for texts whose tokens are equal."""
+    return xxhash.xxh3_128_digest(engine.normal_form(text))
