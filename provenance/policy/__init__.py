@@ -1,0 +1,6 @@
+"""Opinion: policies and the verdicts they give. It reads no dataset and no index."""
+
+from provenance.policy.judge import Finding, Judged, judge, severest
+from provenance.policy.schema import SHIPPED, Loaded, Policy, load, parse, shipped
+
+__all__ = ["SHIPPED", "Finding", "Judged", "Loaded", "Policy", "judge", "load", "parse", "severest", "shipped"]

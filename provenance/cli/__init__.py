@@ -1,0 +1,113 @@
+"""The command line: one file a command, each parses, calls, prints, exits. The error boundary is here, once.
+
+Exit codes: 0 pass, 1 the policy says block (or quarantine, with no split), 2 could not run, 3 a bug in this
+tool, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from typing import NoReturn
+
+import click
+
+from provenance import __version__
+from provenance.errors import ProvenanceError
+
+COMMANDS = {
+    "ingest": "Read assistants' transcripts into the store.",
+    "index": "Build, describe and verify the index.",
+    "scan": "Look for indexed outputs in datasets; leaves facts, judges nothing.",
+    "judge": "Judge a finished scan by a policy, without reading the dataset.",
+    "gate": "Scan and judge: the command for a pipeline.",
+    "demo": "The main job in small, on data made on the spot.",
+}
+
+
+class Commands(click.Group):
+    """The commands, each imported when it is called: ``--help`` must not wait for pyarrow."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they are used."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command, or nothing (click then suggests)."""
+        if name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"provenance.cli.{name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from provenance.fingerprint import ENGINE, RECIPE
+
+        click.echo(f"provenance {__version__}, engine: {ENGINE}, recipe: {RECIPE}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show the version, the engine and the recipe.",
+)
+def group() -> None:
+    """Find what coding assistants wrote in datasets, and judge it by a clean-room policy.
+
+    \b
+    First time:     provenance demo
+    Your own data:  provenance ingest ~/.claude/projects ~/.codex/sessions
+                    provenance index build
+                    provenance gate train.parquet --policy clean-room
+
+    Exit codes: 0 pass, 1 blocked by policy, 2 could not run, 3 a bug, 130 interrupted.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with its code."""
+    try:
+        result = group.main(standalone_mode=False)
+        code = result if isinstance(result, int) else 0
+        sys.stdout.flush()
+    except ProvenanceError as error:
+        code = _say(str(error))
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted: what was finished is kept; run the same command again to go on", err=True)
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except MemoryError:
+        code = _say("out of memory (scan fewer columns with --column, or use fewer --jobs)")
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        code = _say(f"{place}{error.strerror or error} (nothing half-written was kept; mend it and run again)")
+    except Exception:
+        traceback.print_exc()
+        click.echo("this is a bug in provenance: please report the lines above", err=True)
+        code = 3
+    sys.exit(code)
+
+
+def _say(message: str) -> int:
+    for line in message.splitlines():
+        click.echo(f"error: {line}", err=True)
+    return 2

@@ -1,0 +1,73 @@
+"""``provenance ingest``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from provenance.cli import options
+
+
+@click.command(name="ingest")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@options.store
+@click.option("--quiet", "-q", is_flag=True, help="No progress on standard error.")
+def command(paths: tuple[Path, ...], store: Path, quiet: bool) -> None:
+    """Read assistants' transcripts into the store: Claude Code and Codex, recognised by content.
+
+    PATHS are files or folders (walked whole). Only what the model added is kept, as fingerprints; no text enters
+    the store. What the store holds already is not added twice, so the same command can be run every day.
+
+    \b
+    Examples:
+      provenance ingest ~/.claude/projects ~/.codex/sessions
+      provenance ingest session.jsonl rollout.jsonl.zst --store /srv/provenance
+    """
+    from provenance import ingest
+
+    def tell(path: Path) -> None:
+        if not quiet and sys.stderr.isatty():
+            click.echo(f"\r\x1b[K{str(path)[-70:]}", nl=False, err=True)
+
+    try:
+        report = ingest.run(paths, store, tell)
+    finally:
+        if not quiet and sys.stderr.isatty():
+            click.echo("\r\x1b[K", nl=False, err=True)
+    for line in lines(report, store):
+        click.echo(line)
+    for path in report.silent:
+        click.secho(f"warning: {path}: shows changes, but no edit was read from it: please report its format", fg="yellow", err=True)
+    for trouble in report.unreadable:
+        click.secho(f"warning: {trouble}", fg="yellow", err=True)
+    if report.unreadable:
+        raise click.exceptions.Exit(2)
+
+
+def lines(report: object, store: Path) -> list[str]:
+    """The tally of a run, every file and record accounted for."""
+    from provenance.ingest import Report
+
+    assert isinstance(report, Report)
+    said = [
+        f"read {sum(report.files.values()):,} transcripts "
+        f"({', '.join(f'{name} {count:,}' for name, count in sorted(report.files.items())) or 'none'}): "
+        f"{report.records:,} records, {report.edit_calls:,} editing calls, {report.edits:,} edits, "
+        f"{sum(report.outputs.values()):,} outputs",
+        "outputs by kind: " + (", ".join(f"{kind} {count:,}" for kind, count in sorted(report.outputs.items())) or "none"),
+        f"added {sum(report.added.values()):,} ingredients "
+        f"({', '.join(f'{name} {count:,}' for name, count in sorted(report.added.items())) or 'none'}; "
+        f"{report.tokens:,} tokens; {report.short:,} too short for a gram) to {store}; "
+        f"{report.known:,} known already; {report.nothing_added:,} outputs added nothing new",
+    ]
+    if report.broken:
+        said.append(f"lines that are no record: {report.broken:,}")
+    if report.unknown:
+        said.append("unknown records: " + ", ".join(f"{kind} {count:,}" for kind, count in sorted(report.unknown.items())))
+    if report.strangers:
+        said.append(f"files that are no transcript of a known assistant: {len(report.strangers):,}")
+    if not report.files:
+        said.append("nothing to ingest: no transcript found (name the folder of one, e.g. ~/.claude/projects)")
+    return said

@@ -1,0 +1,1045 @@
+/* The kernel: reference.py in C, function for function and bit for bit. It opens no file and knows no recipe of its own.
+ *
+ * The tables come from Python through setup(). Texts are read where they lie; the memory for the work is a block of
+ * tokens, whatever the length of the text. No lock is held while texts are read.
+ */
+#define PY_SSIZE_T_CLEAN
+#ifndef Py_LIMITED_API
+#define Py_LIMITED_API 0x030b0000
+#endif
+#include <Python.h>
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#if defined(_MSC_VER)
+#include <intrin.h>
+#endif
+
+/* Odd constants: fractional digits of pi, as in reference.py. */
+static const uint64_t K1 = 0x243F6A8885A308D3, K2 = 0x13198A2E03707345, K3 = 0xA4093822299F31D1;
+static const uint64_t K4 = 0x082EFA98EC4E6C89, K5 = 0x452821E638D01377, K6 = 0xBE5466CF34E90C6D;
+static const uint64_t BASE = 0xC0AC29B7C97C50DD;
+static const uint64_t NEW = 0x3F84D5B5B5470917, NUMBER = 0x9216D5D98979FB1B;
+
+enum { SEPARATOR, WORD, SINGLE, DIGIT };       /* what a character does; a digit is a word character too */
+enum { NAME = 1, MARK = 2 };                   /* what a token is: flags */
+enum { HIT = 32 };                             /* bytes of a hit: <IIQQII */
+enum { PERMUTATIONS = 128, SIGNATURE = 512 };  /* of a signature: values, bytes */
+enum { K_MAX = 64 };                           /* the largest gram or shingle */
+enum { BLOCK = 512 };                          /* tokens held at a time, of which the first K_MAX are the past */
+enum { SLOTS = 4096, KEYWORDS_MAX = 2047 };    /* of the keyword table */
+enum { HEADS = 1024 };                         /* buckets that remember the last use of a symbol */
+
+typedef enum { DONE, NO_MEMORY, TOO_LONG, BAD_OFFSETS } Status;
+
+/* What setup() was given, in the form the work needs. Calls hold a reference, so a later setup() disturbs none. */
+typedef struct {
+    Py_ssize_t references; /* changed under the GIL only */
+    uint32_t k, distinct, structure, shingle;
+    uint64_t base_k, base_shingle; /* BASE to the power of k and of shingle */
+    uint64_t back[K_MAX];          /* the code of a name last used that many tokens before; back[0] is NEW */
+    uint64_t turn[K_MAX];          /* what a gram's hash loses when the name so far after its old start turns NEW */
+    uint64_t keywords[KEYWORDS_MAX + 1]; /* hashes; number 0 is nobody's */
+    uint8_t keyword_kinds[KEYWORDS_MAX + 1];
+    uint16_t slots[SLOTS]; /* hash to number of the keyword, open addressing */
+    uint8_t firsts[256];   /* WORD, DIGIT or SINGLE: what begins with this byte; what is beyond ASCII is asked again */
+    uint8_t marks[256];    /* MARK for structural punctuation */
+    uint8_t plane[0x10000]; /* SEPARATOR, WORD or SINGLE, of the code points of the basic plane */
+    uint8_t *ranges;        /* the pairs given for those that stand alone, then for those that separate */
+    size_t singles, separators;
+    uint32_t a[PERMUTATIONS];
+    uint32_t b[PERMUTATIONS]; /* with the top bit turned, see minhash_update */
+} Tables;
+
+/* A text and how much of it has been read. The bytes up to `readable` may be loaded; those beyond `size` mean nothing. */
+typedef struct {
+    const uint8_t *bytes;
+    size_t size, readable, at;
+} Text;
+
+/* A block of tokens behind the K_MAX tokens before it, the rolling hashes over them, and the grams of this block. */
+typedef struct {
+    uint64_t start[BLOCK], end[BLOCK]; /* byte span in the text */
+    uint64_t value[BLOCK], symbol[BLOCK];
+    uint8_t kind[BLOCK];
+    uint8_t next[BLOCK]; /* distance to the next use of the symbol, 0 while there is none within a gram */
+    size_t n;            /* the tokens held, those of the past included */
+    uint64_t count;      /* tokens of the text before this block */
+    uint64_t stream, literal, parameterised;
+    uint32_t distinct, structure;
+    uint64_t serial;      /* of the token at 0; texts are more than a gram apart */
+    uint64_t head[HEADS]; /* the serial of the last token whose symbol fell into the bucket */
+    uint64_t key[BLOCK], hash[BLOCK]; /* of the eligible grams, with the literal hash */
+    uint32_t last[BLOCK];             /* and the index of its last token */
+} Work;
+
+/* ---- bytes and integers, little-endian wherever they are stored ---- */
+
+static inline uint64_t load64(const uint8_t *at) {
+    uint64_t value;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    value = 0;
+    for (int i = 7; i >= 0; i--)
+        value = value << 8 | at[i];
+#else
+    memcpy(&value, at, 8);
+#endif
+    return value;
+}
+
+static inline uint32_t load32(const uint8_t *at) {
+    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+static inline uint8_t *store(uint8_t *at, uint64_t value, int bytes) {
+    for (int i = 0; i < bytes; i++)
+        at[i] = (uint8_t)(value >> 8 * i);
+    return at + bytes;
+}
+
+/* The number of zeros below the lowest one; of 0 it is 63. */
+static inline unsigned lowest(uint64_t bits) {
+    bits |= (uint64_t)1 << 63;
+#if defined(__GNUC__)
+    return (unsigned)__builtin_ctzll(bits);
+#elif defined(_MSC_VER) && defined(_WIN64)
+    unsigned long at;
+    _BitScanForward64(&at, bits);
+    return at;
+#else
+    unsigned at = 0;
+    while (!(bits >> at & 1))
+        at++;
+    return at;
+#endif
+}
+
+/* Ones from bit 0 up to, not including, this bit; all ones for 64. */
+static inline uint64_t ones(size_t below) {
+    return below < 64 ? ((uint64_t)1 << below) - 1 : ~(uint64_t)0;
+}
+
+static inline void prefetch(const uint8_t *at) {
+#if defined(__GNUC__)
+    __builtin_prefetch(at);
+#else
+    (void)at;
+#endif
+}
+
+/* The two halves of the 128-bit product, xored (as in wyhash). */
+static inline uint64_t fold(uint64_t x, uint64_t y) {
+#if defined(__SIZEOF_INT128__)
+    __extension__ unsigned __int128 product = (unsigned __int128)x * y;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+#elif defined(_MSC_VER) && defined(_M_X64)
+    uint64_t high, low = _umul128(x, y, &high);
+    return low ^ high;
+#else
+    uint64_t low = (x & 0xFFFFFFFF) * (y & 0xFFFFFFFF), left = (x >> 32) * (y & 0xFFFFFFFF);
+    uint64_t right = (x & 0xFFFFFFFF) * (y >> 32), high = (x >> 32) * (y >> 32);
+    uint64_t middle = (low >> 32) + (left & 0xFFFFFFFF) + (right & 0xFFFFFFFF);
+    return (middle << 32 | (low & 0xFFFFFFFF)) ^ (high + (left >> 32) + (right >> 32) + (middle >> 32));
+#endif
+}
+
+/* The 64-bit finaliser of MurmurHash3 (public domain): a bijection. */
+static inline uint64_t mix(uint64_t x) {
+    x ^= x >> 33;
+    x *= 0xFF51AFD7ED558CCD;
+    x ^= x >> 33;
+    x *= 0xC4CEB9FE1A85EC53;
+    return x ^ x >> 33;
+}
+
+/* ---- tokens ---- */
+
+/* Keep that many of eight bytes. */
+static const uint64_t KEEP[9] = {0,
+                                 0xFF,
+                                 0xFFFF,
+                                 0xFFFFFF,
+                                 0xFFFFFFFF,
+                                 0xFFFFFFFFFF,
+                                 0xFFFFFFFFFFFF,
+                                 0xFFFFFFFFFFFFFF,
+                                 0xFFFFFFFFFFFFFFFF};
+
+/* The hash of a token: blocks of 16 bytes, zero-padded, with the length mixed in first.
+ * Of `readable` bytes, at least `length`: a short token is loaded whole and masked where 16 bytes may be read. */
+static inline uint64_t token_hash(const uint8_t *token, size_t length, size_t readable) {
+    uint64_t value = (uint64_t)length * K3;
+    if (length <= 16 && readable >= 16) {
+        uint64_t low = load64(token) & KEEP[length < 8 ? length : 8];
+        uint64_t high = load64(token + 8) & KEEP[length < 8 ? 0 : length - 8];
+        return fold(low ^ K1 ^ value, high ^ K2);
+    }
+    for (size_t at = 0; at < length; at += 16) {
+        uint8_t padded[16] = {0};
+        memcpy(padded, token + at, length - at < 16 ? length - at : 16);
+        value = fold(load64(padded) ^ K1 ^ value, load64(padded + 8) ^ K2);
+    }
+    return value;
+}
+
+/* The code point at a byte >= 0x80, with its length; -1 and 1 where the bytes are no UTF-8 sequence. 1 <= size. */
+static inline int32_t decode(const uint8_t *at, size_t size, size_t *length) {
+    uint8_t lead = at[0];
+    size_t n = lead >= 0xC2 && lead < 0xE0 ? 2 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xF0 && lead < 0xF5 ? 4 : 1;
+    *length = 1;
+    if (n == 1 || n > size)
+        return -1;
+    int32_t point = lead & (0xFF >> (n + 1));
+    for (size_t i = 1; i < n; i++) {
+        if ((at[i] & 0xC0) != 0x80)
+            return -1;
+        point = point << 6 | (at[i] & 0x3F);
+    }
+    *length = n;
+    return point;
+}
+
+static int within(int32_t point, const uint8_t *ranges, size_t pairs) {
+    for (size_t i = 0; i < pairs; i++)
+        if (load32(ranges + 8 * i) <= (uint32_t)point && (uint32_t)point <= load32(ranges + 8 * i + 4))
+            return 1;
+    return 0;
+}
+
+/* What a character beyond ASCII does. Bytes that are no UTF-8 (-1) are word characters. */
+static inline int character(const Tables *tables, int32_t point) {
+    if (point < 0)
+        return WORD;
+    if (point < 0x10000)
+        return tables->plane[point];
+    if (within(point, tables->ranges + 8 * tables->singles, tables->separators))
+        return SEPARATOR;
+    return within(point, tables->ranges, tables->singles) ? SINGLE : WORD;
+}
+
+/* Bit i of the result is byte i of the eight, each 0 or 1. */
+static inline uint64_t gather(const uint8_t *flags) {
+    return load64(flags) * 0x0102040810204080 >> 56;
+}
+
+/* The classes of 64 bytes as bit masks. */
+static inline void classes(const uint8_t *bytes, uint64_t *word, uint64_t *single, uint64_t *beyond) {
+    uint8_t in_word[64], visible[64], high[64];
+    for (int i = 0; i < 64; i++) {
+        uint8_t byte = bytes[i];
+        uint8_t letter = (uint8_t)((byte | 0x20) - 'a') < 26;
+        uint8_t digit = (uint8_t)(byte - '0') < 10;
+        in_word[i] = letter | digit | (byte == '_');
+        visible[i] = (uint8_t)(byte - 0x21) < 0x7F - 0x21;
+        high[i] = byte >> 7;
+    }
+    *word = *single = *beyond = 0;
+    for (int i = 0; i < 64; i += 8) {
+        *word |= gather(in_word + i) << i;
+        *single |= gather(visible + i) << i;
+        *beyond |= gather(high + i) << i;
+    }
+    *single &= ~*word;
+}
+
+/* Tokens of the text into the block behind the past, until it is full or the text at its end; the number held.
+ *
+ * 64 bytes at a time: a token starts at a lone character or at the first of a word, and ends at the next edge, which
+ * is any byte that does not continue a token. A token without an edge behind it yet is open. */
+static size_t tokens(const Tables *tables, Text *text, Work *work) {
+    size_t n = K_MAX;
+    int open = 0;
+    uint64_t in_word = 0; /* 1 if the byte before this chunk belongs to a word */
+    while (text->at < text->size && n + 64 <= BLOCK) {
+        const uint8_t *bytes = text->bytes + text->at;
+        size_t width = text->size - text->at < 64 ? text->size - text->at : 64;
+        uint8_t padded[64];
+        if (text->readable - text->at < 64) {
+            memset(padded, 0, 64);
+            memcpy(padded, bytes, width);
+        }
+        uint64_t word, single, beyond, inside = 0; /* inside a lone character of several bytes */
+        classes(text->readable - text->at < 64 ? padded : bytes, &word, &single, &beyond);
+        beyond &= ones(width);
+        while (beyond) {
+            size_t at = lowest(beyond), length;
+            int does = character(tables, decode(bytes + at, text->size - text->at - at, &length));
+            if (at + length > 64) {
+                width = at;
+                break;
+            }
+            uint64_t whole = ones(length) << at;
+            if (does == WORD) {
+                word |= whole;
+            } else if (does == SINGLE) {
+                single |= (uint64_t)1 << at;
+                inside |= whole & (whole << 1);
+            }
+            beyond &= ~whole;
+        }
+        uint64_t continued = word & (word << 1 | in_word);
+        uint64_t edges = ~(continued | inside) & ones(width);
+        uint64_t starts = ((word & ~continued) | single) & ones(width);
+        if (open && edges) {
+            work->end[n - 1] = text->at + lowest(edges);
+            open = 0;
+        }
+        while (starts) {
+            unsigned first = lowest(starts);
+            uint64_t behind = edges & ~ones(first + 1);
+            starts &= starts - 1;
+            work->start[n] = text->at + first;
+            work->end[n] = text->at + lowest(behind);
+            n++;
+            open = !behind;
+        }
+        in_word = word >> (width - 1) & 1;
+        text->at += width;
+    }
+    while (in_word && text->at < text->size) {
+        size_t length = 1;
+        uint8_t byte = text->bytes[text->at];
+        if (byte < 0x80)
+            in_word = (uint8_t)((byte | 0x20) - 'a') < 26 || (uint8_t)(byte - '0') < 10 || byte == '_';
+        else
+            in_word = character(tables, decode(text->bytes + text->at, text->size - text->at, &length)) == WORD;
+        text->at += in_word ? length : 0;
+    }
+    if (open)
+        work->end[n - 1] = text->at;
+    return n;
+}
+
+/* The hash, the symbol and the class of the tokens of this block. The order of the questions is the reference's:
+ * punctuation, lone characters, numbers, keywords, names. */
+static void classify(const Tables *tables, const Text *text, Work *work) {
+    for (size_t i = K_MAX; i < work->n; i++) {
+        const uint8_t *token = text->bytes + work->start[i];
+        size_t length = (size_t)(work->end[i] - work->start[i]);
+        uint64_t value = token_hash(token, length, text->readable - (size_t)work->start[i]);
+        uint8_t first = token[0];
+        size_t slot = value >> 52, whole;
+        uint16_t number = tables->slots[slot];
+        while (number && tables->keywords[number] != value)
+            number = tables->slots[++slot & (SLOTS - 1)];
+        uint8_t kind = number ? tables->keyword_kinds[number] : NAME;
+        kind = tables->firsts[first] == WORD ? kind : tables->marks[first];
+        if (first >= 0x80 && character(tables, decode(token, length, &whole)) == SINGLE)
+            kind = 0;
+        work->value[i] = value;
+        work->symbol[i] = tables->firsts[first] == DIGIT ? NUMBER : value;
+        work->kind[i] = kind;
+    }
+}
+
+/* ---- grams ---- */
+
+/* Begin a text: the gram is full of k tokens that were never there, all distinct, and each leaves as the next enters. */
+static void begin(const Tables *tables, Work *work) {
+    size_t past = K_MAX - tables->k;
+    memset(work->value + past, 0, tables->k * sizeof *work->value);
+    memset(work->symbol + past, 0, tables->k * sizeof *work->symbol);
+    memset(work->kind + past, 0, tables->k);
+    memset(work->next + past, 0, tables->k);
+    work->count = work->stream = work->literal = work->parameterised = 0;
+    work->distinct = tables->k;
+    work->structure = 0;
+    work->n = K_MAX;
+    work->serial += BLOCK; /* so that no head lies within a gram */
+}
+
+/* The next block of the text: the last K_MAX tokens of the one before, then new ones; whether there were any. */
+static int next_block(const Tables *tables, Text *text, Work *work) {
+    size_t by = work->n - K_MAX;
+    memmove(work->start, work->start + by, K_MAX * sizeof *work->start);
+    memmove(work->end, work->end + by, K_MAX * sizeof *work->end);
+    memmove(work->value, work->value + by, K_MAX * sizeof *work->value);
+    memmove(work->symbol, work->symbol + by, K_MAX * sizeof *work->symbol);
+    memmove(work->kind, work->kind + by, K_MAX);
+    memmove(work->next, work->next + by, K_MAX);
+    work->count += by;
+    work->serial += by;
+    work->n = tokens(tables, text, work);
+    classify(tables, text, work);
+    return work->n > K_MAX;
+}
+
+/* The distance of token i to the previous use of its symbol within a gram, or 0. A bucket remembers its last token: if
+ * that lies outside the gram there is no previous use; if it is another symbol (one in fifty) all k - 1 are compared. */
+static inline uint32_t previous(const Tables *tables, Work *work, size_t i) {
+    uint64_t symbol = work->symbol[i], *head = &work->head[symbol & (HEADS - 1)];
+    uint64_t back = work->serial + i - *head;
+    *head = work->serial + i;
+    if (back >= tables->k)
+        return 0;
+    if (work->symbol[i - back] == symbol)
+        return (uint32_t)back;
+    for (uint32_t b = (uint32_t)back + 1; b < tables->k; b++)
+        if (work->symbol[i - b] == symbol)
+            return b;
+    return 0;
+}
+
+/* The eligible grams that end in this block; their number. Of each the key, the literal hash and the last token.
+ *
+ * Entering token: its code joins the parameterised hash; it is new, or its previous use learns of it. Leaving token: its
+ * code is subtracted (a name that leaves is NEW, its previous use left before it); if it is used again within the gram,
+ * that use, if a name, turns from a back-reference to NEW; otherwise one distinct symbol less. */
+static size_t grams(const Tables *tables, Work *work) {
+    const uint32_t k = tables->k;
+    const uint64_t base_k = tables->base_k;
+    uint64_t stream = work->stream, literal = work->literal, parameterised = work->parameterised;
+    uint32_t distinct = work->distinct, structure = work->structure;
+    uint64_t count = work->count;
+    size_t found = 0;
+    for (size_t i = K_MAX; i < work->n; i++) {
+        const size_t gone = i - k;
+        const uint64_t value = work->value[i];
+        const uint32_t back = previous(tables, work, i), next = work->next[gone];
+        const uint32_t name = work->kind[i] & NAME, orphan = work->kind[gone + next] & NAME;
+
+        const uint64_t leaves = work->kind[gone] & NAME ? NEW : work->symbol[gone];
+        const uint64_t enters = name ? tables->back[back] : work->symbol[i];
+        stream = stream * BASE + value;
+        literal = literal * BASE + (value - work->value[gone] * base_k);
+        parameterised = parameterised * BASE + (enters - leaves * base_k - (orphan ? tables->turn[next] : 0));
+        distinct += (back == 0) - (uint32_t)(next == 0);
+        structure += (work->kind[i] >> 1 | (name & (back > 0))) - (work->kind[gone] >> 1) - (orphan & (next > 0));
+        work->next[i] = 0;
+        work->next[i - back] = (uint8_t)back;
+
+        const uint64_t structured = structure >= tables->structure;
+        work->key[found] = (mix(structured ? parameterised ^ K5 : literal) & ~(uint64_t)1) | structured;
+        work->hash[found] = literal;
+        work->last[found] = (uint32_t)i;
+        found += (distinct >= tables->distinct) & (count + (i - K_MAX) + 1 >= k);
+    }
+    work->stream = stream, work->literal = literal, work->parameterised = parameterised;
+    work->distinct = distinct, work->structure = structure;
+    return found;
+}
+
+/* The hash of the token stream so far, closed with the number of tokens. */
+static uint64_t stream(const Work *work) {
+    return mix(work->stream ^ (work->count + work->n - K_MAX) * K3);
+}
+
+/* ---- bytes that grow ---- */
+
+typedef struct {
+    uint8_t *bytes;
+    size_t size, room;
+} Bytes;
+
+/* Where to write up to `more` bytes, or NULL without memory. What is written counts once `size` says so. */
+static uint8_t *reserve(Bytes *out, size_t more) {
+    if (!out->bytes || more > out->room - out->size) {
+        size_t room = out->size + more + 64;
+        if (room < more || room > PTRDIFF_MAX)
+            return NULL;
+        room = room < PTRDIFF_MAX / 2 ? room + room / 2 : PTRDIFF_MAX;
+        uint8_t *bytes = realloc(out->bytes, room);
+        if (!bytes)
+            return NULL;
+        out->bytes = bytes;
+        out->room = room;
+    }
+    return out->bytes + out->size;
+}
+
+/* ---- the functions of reference.py, without the lock ---- */
+
+/* The tokens joined by single spaces. */
+static Status normal_form(const Tables *tables, Work *work, Text text, Bytes *out) {
+    begin(tables, work);
+    while ((work->n = tokens(tables, &text, work)) > K_MAX) {
+        size_t span = (size_t)(work->end[work->n - 1] - work->start[K_MAX]);
+        uint8_t *to = reserve(out, span + work->n + 16);
+        if (!to)
+            return NO_MEMORY;
+        for (size_t i = K_MAX; i < work->n; i++) {
+            const uint8_t *token = text.bytes + work->start[i];
+            size_t length = (size_t)(work->end[i] - work->start[i]);
+            *to = ' ';
+            to += out->size > 0 || i > K_MAX;
+            if (length <= 16 && text.readable - work->start[i] >= 16)
+                memcpy(to, token, 16);
+            else
+                memcpy(to, token, length);
+            to += length;
+        }
+        out->size = (size_t)(to - out->bytes);
+    }
+    return DONE;
+}
+
+/* Key, check and position of every eligible gram. */
+static Status measure(const Tables *tables, Work *work, Text text, Bytes *keys, Bytes *checks, Bytes *positions) {
+    begin(tables, work);
+    while (next_block(tables, &text, work)) {
+        size_t found = grams(tables, work);
+        uint8_t *key = reserve(keys, 8 * found), *check = reserve(checks, 2 * found);
+        uint8_t *position = reserve(positions, 4 * found);
+        if (!key || !check || !position)
+            return NO_MEMORY;
+        if (work->count + work->n - K_MAX >= UINT32_MAX)
+            return TOO_LONG;
+        for (size_t i = 0; i < found; i++) {
+            key = store(key, work->key[i], 8);
+            check = store(check, mix(work->hash[i] ^ K6) >> 48, 2);
+            position = store(position, work->count + work->last[i] - K_MAX + 1 - tables->k, 4);
+        }
+        keys->size += 8 * found, checks->size += 2 * found, positions->size += 4 * found;
+    }
+    return DONE;
+}
+
+/* The shingles that end in this block: 32-bit hashes into `hashes`; their number. */
+static size_t block_shingles(const Tables *tables, Work *work, uint32_t *hashes) {
+    uint64_t literal = work->literal;
+    size_t found = 0;
+    for (size_t i = K_MAX; i < work->n; i++) {
+        literal = literal * BASE + (work->value[i] - work->value[i - tables->shingle] * tables->base_shingle);
+        hashes[found] = (uint32_t)mix(literal);
+        found += work->count + (i - K_MAX) + 1 >= tables->shingle;
+    }
+    work->literal = literal;
+    return found;
+}
+
+/* The hashes of all runs of `shingle` tokens, u32 each. */
+static Status shingles(const Tables *tables, Work *work, Text text, Bytes *out) {
+    uint32_t hashes[BLOCK];
+    begin(tables, work);
+    while (next_block(tables, &text, work)) {
+        size_t found = block_shingles(tables, work, hashes);
+        uint8_t *to = reserve(out, 4 * found);
+        if (!to)
+            return NO_MEMORY;
+        for (size_t i = 0; i < found; i++)
+            to = store(to, hashes[i], 4);
+        out->size += 4 * found;
+    }
+    return DONE;
+}
+
+/* One shingle into the minima. They are held with the top bit turned, so that signed comparison orders them:
+ * turning it in b turns it in a * value + b too. */
+static void minhash_update(const Tables *tables, int32_t *least, uint32_t value) {
+    value ^= value >> 16;
+    value *= 0x85EBCA6B;
+    value ^= value >> 13;
+    value *= 0xC2B2AE35;
+    value ^= value >> 16;
+    for (int i = 0; i < PERMUTATIONS; i++) {
+        int32_t permuted = (int32_t)(tables->a[i] * value + tables->b[i]);
+        least[i] = permuted < least[i] ? permuted : least[i];
+    }
+}
+
+/* MinHash of the shingles, all ones for a text shorter than a shingle; the number of tokens. */
+static uint64_t signature(const Tables *tables, Work *work, Text text, uint8_t *out) {
+    uint32_t hashes[BLOCK];
+    int32_t least[PERMUTATIONS];
+    for (int i = 0; i < PERMUTATIONS; i++)
+        least[i] = INT32_MAX;
+    begin(tables, work);
+    while (next_block(tables, &text, work)) {
+        size_t found = block_shingles(tables, work, hashes);
+        for (size_t i = 0; i < found; i++)
+            minhash_update(tables, least, hashes[i]);
+    }
+    for (int i = 0; i < PERMUTATIONS; i++)
+        out = store(out, (uint32_t)least[i] ^ 0x80000000, 4);
+    return work->count + work->n - K_MAX;
+}
+
+/* Text `unit` of many. The bounds are checked here, where they are used, whatever another thread wrote into them. */
+static Status unit_text(Text data, const uint8_t *offsets, size_t unit, Text *text) {
+    int64_t start = (int64_t)load64(offsets + 8 * unit), end = (int64_t)load64(offsets + 8 * unit + 8);
+    if (start < 0 || end < start || (uint64_t)end > data.size)
+        return BAD_OFFSETS;
+    text->bytes = data.bytes + start;
+    text->size = (size_t)(end - start);
+    text->readable = data.size - (size_t)start;
+    text->at = 0;
+    return DONE;
+}
+
+static const uint32_t SALT[8] = {0x47B6137B, 0x44974D91, 0x8824AD5B, 0xA2B7289D,
+                                 0x705495C7, 0x2DF1424B, 0x9EFC4947, 0x5C6BFB31};
+
+/* What is looked up: the filter (see index/bloom.py) in blocks of 32 bytes, none if there is no filter, and the keys. */
+typedef struct {
+    const uint8_t *bloom, *keys;
+    uint64_t blocks, count;
+} Index;
+
+static inline const uint8_t *bloom_block(const Index *index, uint64_t key) {
+    return index->bloom + 32 * ((key >> 32) * index->blocks >> 32);
+}
+
+static inline uint32_t bloom_bit(const uint8_t *block, uint32_t key, int i) {
+    return load32(block + 4 * i) >> (key * SALT[i] >> 27);
+}
+
+/* Whether the key may be present: half of the bits answer for nearly all that are absent. 1 <= blocks. */
+static inline int contains(const Index *index, uint64_t key) {
+    const uint8_t *block = bloom_block(index, key);
+    uint32_t low = (uint32_t)key;
+    if (!(bloom_bit(block, low, 0) & bloom_bit(block, low, 1) & bloom_bit(block, low, 2) & bloom_bit(block, low, 3) & 1))
+        return 0;
+    return bloom_bit(block, low, 4) & bloom_bit(block, low, 5) & bloom_bit(block, low, 6) & bloom_bit(block, low, 7) & 1;
+}
+
+/* The number of the key in the sorted keys, the last of equal ones; `count` if it is not there. */
+static uint64_t number_of(const Index *index, uint64_t key) {
+    uint64_t low = 0, n = index->count;
+    while (n > 1) {
+        uint64_t half = n / 2;
+        low += load64(index->keys + 8 * (low + half)) <= key ? half : 0;
+        n -= half;
+    }
+    return n && load64(index->keys + 8 * low) == key ? low : index->count;
+}
+
+/* The hits of one text: every eligible gram of a block is asked for in the filter, those that pass in the keys. */
+static Status probe(const Tables *tables, Work *work, Text text, uint32_t unit, const Index *index, Bytes *hits) {
+    begin(tables, work);
+    while (next_block(tables, &text, work)) {
+        size_t found = grams(tables, work), passed = 0;
+        if (work->count + work->n - K_MAX >= UINT32_MAX)
+            return TOO_LONG;
+        for (size_t i = 0; index->blocks && i < found; i++)
+            prefetch(bloom_block(index, work->key[i]));
+        for (size_t i = 0; index->count && i < found; i++) {
+            if (index->blocks && !contains(index, work->key[i]))
+                continue;
+            uint64_t number = number_of(index, work->key[i]);
+            if (number == index->count)
+                continue;
+            uint8_t *to = reserve(hits, HIT);
+            if (!to)
+                return NO_MEMORY;
+            size_t last = work->last[i], first = last + 1 - tables->k;
+            to = store(to, unit, 4);
+            to = store(to, work->count + first - K_MAX, 4);
+            to = store(to, work->start[first], 8);
+            to = store(to, work->end[last], 8);
+            to = store(to, number, 4);
+            store(to, mix(work->hash[i] ^ K6) >> 48, 4);
+            hits->size += HIT;
+        }
+    }
+    return DONE;
+}
+
+/* ---- the module: Python objects in, Python objects out ---- */
+
+typedef struct {
+    Tables *tables; /* NULL before setup() */
+} State;
+
+static void release(Tables *tables) {
+    if (tables && --tables->references == 0) {
+        free(tables->ranges);
+        free(tables);
+    }
+}
+
+/* What a call works with. */
+typedef struct {
+    Tables *tables;
+    Work *work;
+} Call;
+
+/* The tables and a block for a call; 0 with an exception set if there are none. */
+static int enter(PyObject *module, Call *call) {
+    State *state = PyModule_GetState(module);
+    if (!state->tables) {
+        PyErr_SetString(PyExc_RuntimeError, "_kernel: call setup(*reference.kernel_tables()) first");
+        return 0;
+    }
+    call->work = calloc(1, sizeof *call->work);
+    if (!call->work) {
+        PyErr_NoMemory();
+        return 0;
+    }
+    call->tables = state->tables;
+    call->tables->references++;
+    return 1;
+}
+
+static void leave(Call *call) {
+    free(call->work);
+    release(call->tables);
+}
+
+static const uint8_t *bytes_of(const Py_buffer *view) {
+    return view->len > 0 ? view->buf : (const void *)"";
+}
+
+static Text whole(const Py_buffer *view) {
+    Text text = {bytes_of(view), (size_t)view->len, (size_t)view->len, 0};
+    return text;
+}
+
+/* A Bytes as a Python object, or the exception that tells why there is none; its memory is given back. */
+static PyObject *finished(Status status, Bytes *out) {
+    PyObject *object = NULL;
+    if (status == NO_MEMORY)
+        PyErr_NoMemory();
+    else if (status == TOO_LONG)
+        PyErr_SetString(PyExc_ValueError, "a text of 2**32 - 1 tokens or more: split it");
+    else if (status == BAD_OFFSETS)
+        PyErr_SetString(PyExc_ValueError, "offsets: not ascending, or not within the data");
+    else
+        object = PyBytes_FromStringAndSize(out->size ? (const char *)out->bytes : "", (Py_ssize_t)out->size);
+    free(out->bytes);
+    return object;
+}
+
+/* Three of them, as a tuple behind the values that are given; NULL with an exception set. */
+static PyObject *finished_three(Status status, const char *format, uint64_t count, uint64_t stream, Bytes *out) {
+    PyObject *one = finished(status, &out[0]), *two = finished(status, &out[1]), *three = finished(status, &out[2]);
+    PyObject *result = NULL;
+    if (one && two && three)
+        result = format[1] == 'K' ? Py_BuildValue(format, (unsigned long long)count, (unsigned long long)stream, one, two, three)
+                                  : Py_BuildValue(format, one, two, three);
+    Py_XDECREF(one), Py_XDECREF(two), Py_XDECREF(three);
+    return result;
+}
+
+static PyObject *kernel_tokens(PyObject *module, PyObject *argument) {
+    Call call;
+    Py_buffer data;
+    if (PyObject_GetBuffer(argument, &data, PyBUF_SIMPLE) < 0)
+        return NULL;
+    if (!enter(module, &call)) {
+        PyBuffer_Release(&data);
+        return NULL;
+    }
+    Text text = whole(&data);
+    PyObject *spans = PyList_New(0);
+    while (spans && (call.work->n = tokens(call.tables, &text, call.work)) > K_MAX) {
+        for (size_t i = K_MAX; spans && i < call.work->n; i++) {
+            PyObject *span = Py_BuildValue("KK", (unsigned long long)call.work->start[i],
+                                           (unsigned long long)call.work->end[i]);
+            if (!span || PyList_Append(spans, span) < 0)
+                Py_CLEAR(spans);
+            Py_XDECREF(span);
+        }
+    }
+    leave(&call);
+    PyBuffer_Release(&data);
+    return spans;
+}
+
+static PyObject *kernel_normal_form(PyObject *module, PyObject *argument) {
+    Call call;
+    Py_buffer data;
+    if (PyObject_GetBuffer(argument, &data, PyBUF_SIMPLE) < 0)
+        return NULL;
+    if (!enter(module, &call)) {
+        PyBuffer_Release(&data);
+        return NULL;
+    }
+    Bytes out = {NULL, 0, 0};
+    Status status;
+    Py_BEGIN_ALLOW_THREADS
+    status = normal_form(call.tables, call.work, whole(&data), &out);
+    Py_END_ALLOW_THREADS
+    leave(&call);
+    PyBuffer_Release(&data);
+    return finished(status, &out);
+}
+
+static PyObject *kernel_measure(PyObject *module, PyObject *argument) {
+    Call call;
+    Py_buffer data;
+    if (PyObject_GetBuffer(argument, &data, PyBUF_SIMPLE) < 0)
+        return NULL;
+    if (!enter(module, &call)) {
+        PyBuffer_Release(&data);
+        return NULL;
+    }
+    Bytes out[3] = {{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}};
+    Status status;
+    Py_BEGIN_ALLOW_THREADS
+    status = measure(call.tables, call.work, whole(&data), &out[0], &out[1], &out[2]);
+    Py_END_ALLOW_THREADS
+    uint64_t count = call.work->count + call.work->n - K_MAX, closed = stream(call.work);
+    leave(&call);
+    PyBuffer_Release(&data);
+    return finished_three(status, "(KKOOO)", count, closed, out);
+}
+
+static PyObject *kernel_shingles(PyObject *module, PyObject *argument) {
+    Call call;
+    Py_buffer data;
+    if (PyObject_GetBuffer(argument, &data, PyBUF_SIMPLE) < 0)
+        return NULL;
+    if (!enter(module, &call)) {
+        PyBuffer_Release(&data);
+        return NULL;
+    }
+    Bytes out = {NULL, 0, 0};
+    Status status;
+    Py_BEGIN_ALLOW_THREADS
+    status = shingles(call.tables, call.work, whole(&data), &out);
+    Py_END_ALLOW_THREADS
+    leave(&call);
+    PyBuffer_Release(&data);
+    PyObject *hashes = status == DONE ? PyList_New((Py_ssize_t)(out.size / 4)) : PyErr_NoMemory();
+    for (size_t i = 0; hashes && i < out.size / 4; i++) {
+        PyObject *hash = PyLong_FromUnsignedLong(load32(out.bytes + 4 * i));
+        if (!hash || PyList_SetItem(hashes, (Py_ssize_t)i, hash) < 0)
+            Py_CLEAR(hashes);
+    }
+    free(out.bytes);
+    return hashes;
+}
+
+static PyObject *kernel_signature(PyObject *module, PyObject *argument) {
+    Call call;
+    Py_buffer data;
+    if (PyObject_GetBuffer(argument, &data, PyBUF_SIMPLE) < 0)
+        return NULL;
+    if (!enter(module, &call)) {
+        PyBuffer_Release(&data);
+        return NULL;
+    }
+    uint8_t out[SIGNATURE];
+    uint64_t count;
+    Py_BEGIN_ALLOW_THREADS
+    count = signature(call.tables, call.work, whole(&data), out);
+    Py_END_ALLOW_THREADS
+    Py_ssize_t size = count >= call.tables->shingle ? SIGNATURE : 0;
+    leave(&call);
+    PyBuffer_Release(&data);
+    return PyBytes_FromStringAndSize((const char *)out, size);
+}
+
+/* The number of texts that the offsets bound, or -1 with an exception set: n + 1 ascending i64 within the data. */
+static Py_ssize_t units(const Py_buffer *data, const Py_buffer *offsets) {
+    if (offsets->len % 8) {
+        PyErr_Format(PyExc_ValueError, "offsets: %zd bytes, not a multiple of 8", offsets->len);
+        return -1;
+    }
+    Py_ssize_t count = offsets->len ? offsets->len / 8 - 1 : 0;
+    if ((uint64_t)count > UINT32_MAX) {
+        PyErr_SetString(PyExc_ValueError, "offsets: more than 2**32 - 1 texts");
+        return -1;
+    }
+    Text text;
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (unit_text(whole(data), bytes_of(offsets), (size_t)i, &text) != DONE) {
+            PyErr_Format(PyExc_ValueError, "offsets: text %zd does not lie within the %zd bytes of data, or ends "
+                         "before it starts", i, data->len);
+            return -1;
+        }
+    return count;
+}
+
+static PyObject *kernel_signatures(PyObject *module, PyObject *arguments) {
+    Call call = {NULL, NULL};
+    Py_buffer data, offsets;
+    PyObject *result = NULL;
+    if (!PyArg_ParseTuple(arguments, "y*y*:signatures", &data, &offsets))
+        return NULL;
+    Py_ssize_t count = units(&data, &offsets);
+    if (count >= 0 && enter(module, &call)) {
+        Bytes out = {NULL, 0, 0};
+        Status status = DONE;
+        Py_BEGIN_ALLOW_THREADS
+        uint8_t *to = (size_t)count <= PTRDIFF_MAX / SIGNATURE ? reserve(&out, (size_t)count * SIGNATURE) : NULL;
+        status = to ? DONE : NO_MEMORY;
+        for (size_t i = 0; status == DONE && i < (size_t)count; i++) {
+            Text text;
+            status = unit_text(whole(&data), bytes_of(&offsets), i, &text);
+            if (status == DONE)
+                signature(call.tables, call.work, text, to + i * SIGNATURE);
+        }
+        out.size = (size_t)count * SIGNATURE;
+        Py_END_ALLOW_THREADS
+        leave(&call);
+        result = finished(status, &out);
+    }
+    PyBuffer_Release(&offsets);
+    PyBuffer_Release(&data);
+    return result;
+}
+
+static PyObject *kernel_probe(PyObject *module, PyObject *arguments) {
+    Call call = {NULL, NULL};
+    Py_buffer data, offsets, bloom, keys;
+    PyObject *result = NULL;
+    if (!PyArg_ParseTuple(arguments, "y*y*y*y*:probe", &data, &offsets, &bloom, &keys))
+        return NULL;
+    Py_ssize_t count = units(&data, &offsets);
+    Index index = {bytes_of(&bloom), bytes_of(&keys), (uint64_t)bloom.len / 32, (uint64_t)keys.len / 8};
+    if (count < 0) {
+        ;
+    } else if (bloom.len % 32 || index.blocks > UINT32_MAX) {
+        PyErr_Format(PyExc_ValueError, "bloom: %zd bytes are not a whole number of blocks of 32, below 2**32", bloom.len);
+    } else if (keys.len % 8 || index.count > UINT32_MAX) {
+        PyErr_Format(PyExc_ValueError, "grams: %zd bytes are not a whole number of u64, below 2**32", keys.len);
+    } else if (enter(module, &call)) {
+        Bytes out[3] = {{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}};
+        Status status = DONE;
+        Py_BEGIN_ALLOW_THREADS
+        uint8_t *number = reserve(&out[0], 4 * (size_t)count), *closed = reserve(&out[1], 8 * (size_t)count);
+        status = number && closed ? DONE : NO_MEMORY;
+        for (size_t i = 0; status == DONE && i < (size_t)count; i++) {
+            Text text;
+            status = unit_text(whole(&data), bytes_of(&offsets), i, &text);
+            if (status == DONE)
+                status = probe(call.tables, call.work, text, (uint32_t)i, &index, &out[2]);
+            number = store(number, call.work->count + call.work->n - K_MAX, 4);
+            closed = store(closed, stream(call.work), 8);
+        }
+        out[0].size = 4 * (size_t)count, out[1].size = 8 * (size_t)count;
+        Py_END_ALLOW_THREADS
+        leave(&call);
+        result = finished_three(status, "(OOO)", 0, 0, out);
+    }
+    PyBuffer_Release(&keys);
+    PyBuffer_Release(&bloom);
+    PyBuffer_Release(&offsets);
+    PyBuffer_Release(&data);
+    return result;
+}
+
+static uint64_t power(uint64_t base, uint32_t exponent) {
+    uint64_t result = 1;
+    while (exponent--)
+        result *= base;
+    return result;
+}
+
+static void mark_plane(Tables *tables, const uint8_t *ranges, size_t pairs, uint8_t does) {
+    for (size_t i = 0; i < pairs; i++)
+        for (uint32_t point = load32(ranges + 8 * i); point < 0x10000 && point <= load32(ranges + 8 * i + 4); point++)
+            tables->plane[point] = does;
+}
+
+/* The keywords of one kind; those already there keep theirs. */
+static void add_keywords(Tables *tables, size_t *number, const uint8_t *hashes, size_t count, uint8_t kind) {
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value = load64(hashes + 8 * i);
+        size_t slot = value >> 52;
+        while (tables->slots[slot & (SLOTS - 1)])
+            slot++;
+        tables->slots[slot & (SLOTS - 1)] = (uint16_t)++*number;
+        tables->keywords[*number] = value;
+        tables->keyword_kinds[*number] = kind;
+    }
+}
+
+/* The tables from what setup() was given; sizes have been checked. */
+static void fill_tables(Tables *tables, const Py_buffer *view) {
+    const uint8_t *structural = bytes_of(&view[0]), *plain = bytes_of(&view[1]), *single = bytes_of(&view[2]);
+    const uint8_t *separators = bytes_of(&view[3]), *punctuation = bytes_of(&view[4]), *drawn = bytes_of(&view[5]);
+    size_t number = 0;
+    tables->base_k = power(BASE, tables->k);
+    tables->base_shingle = power(BASE, tables->shingle);
+    tables->back[0] = NEW;
+    for (uint32_t i = 1; i < tables->k; i++) {
+        tables->back[i] = mix(i ^ K4);
+        tables->turn[i] = (tables->back[i] - NEW) * power(BASE, tables->k - i);
+    }
+    add_keywords(tables, &number, structural, (size_t)view[0].len / 8, MARK);
+    add_keywords(tables, &number, plain, (size_t)view[1].len / 8, 0);
+    for (int i = 0; i < 256; i++) {
+        uint8_t letter = (uint8_t)((i | 0x20) - 'a') < 26 || i == '_' || i >= 0x80;
+        tables->firsts[i] = letter ? WORD : (uint8_t)(i - '0') < 10 ? DIGIT : SINGLE;
+    }
+    for (Py_ssize_t i = 0; i < view[4].len; i++)
+        if (tables->firsts[punctuation[i]] == SINGLE)
+            tables->marks[punctuation[i]] = MARK;
+    tables->singles = (size_t)view[2].len / 8;
+    tables->separators = (size_t)view[3].len / 8;
+    memcpy(tables->ranges, single, (size_t)view[2].len);
+    memcpy(tables->ranges + view[2].len, separators, (size_t)view[3].len);
+    memset(tables->plane, WORD, sizeof tables->plane);
+    mark_plane(tables, single, tables->singles, SINGLE);
+    mark_plane(tables, separators, tables->separators, SEPARATOR);
+    for (int i = 0; i < PERMUTATIONS; i++) {
+        tables->a[i] = load32(drawn + 4 * i);
+        tables->b[i] = load32(drawn + 4 * (PERMUTATIONS + i)) ^ 0x80000000;
+    }
+}
+
+static PyObject *kernel_setup(PyObject *module, PyObject *arguments) {
+    State *state = PyModule_GetState(module);
+    int k, distinct, structure, shingle;
+    Py_buffer view[6];
+    if (!PyArg_ParseTuple(arguments, "iiiiy*y*y*y*y*y*:setup", &k, &distinct, &structure, &shingle, &view[0], &view[1],
+                          &view[2], &view[3], &view[4], &view[5]))
+        return NULL;
+    const char *wrong = NULL;
+    if (k < 1 || k > K_MAX || shingle < 1 || shingle > K_MAX)
+        wrong = "k and shingle: 1 to 64";
+    else if (distinct < 0 || distinct > k || structure < 0 || structure > k)
+        wrong = "distinct and structure: 0 to k";
+    else if (view[0].len % 8 || view[1].len % 8 || view[0].len / 8 + view[1].len / 8 > KEYWORDS_MAX)
+        wrong = "keywords: whole u64, at most 2047";
+    else if (view[2].len % 8 || view[3].len % 8)
+        wrong = "ranges: whole pairs of u32";
+    else if (view[5].len != 8 * PERMUTATIONS)
+        wrong = "parameters: 256 u32";
+    Tables *tables = wrong ? NULL : calloc(1, sizeof *tables);
+    if (tables) {
+        tables->references = 1;
+        tables->k = (uint32_t)k, tables->shingle = (uint32_t)shingle;
+        tables->distinct = (uint32_t)distinct, tables->structure = (uint32_t)structure;
+        tables->ranges = malloc((size_t)view[2].len + (size_t)view[3].len + 1);
+        if (tables->ranges) {
+            fill_tables(tables, view);
+            release(state->tables);
+            state->tables = tables;
+        } else {
+            release(tables);
+            tables = NULL;
+        }
+    }
+    for (int i = 0; i < 6; i++)
+        PyBuffer_Release(&view[i]);
+    if (wrong)
+        PyErr_SetString(PyExc_ValueError, wrong);
+    if (!tables)
+        return wrong ? NULL : PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
+static void kernel_free(void *module) {
+    State *state = PyModule_GetState(module);
+    if (state)
+        release(state->tables);
+}
+
+static PyMethodDef METHODS[] = {
+    {"setup", kernel_setup, METH_VARARGS, "setup(*reference.kernel_tables()): before any other call; again at will."},
+    {"tokens", kernel_tokens, METH_O, "tokens(data) -> list[tuple[int, int]]"},
+    {"normal_form", kernel_normal_form, METH_O, "normal_form(data) -> bytes"},
+    {"measure", kernel_measure, METH_O, "measure(data) -> (tokens, stream, keys, checks, positions)"},
+    {"shingles", kernel_shingles, METH_O, "shingles(data) -> list[int]"},
+    {"signature", kernel_signature, METH_O, "signature(data) -> bytes"},
+    {"signatures", kernel_signatures, METH_VARARGS, "signatures(data, offsets) -> bytes"},
+    {"probe", kernel_probe, METH_VARARGS, "probe(data, offsets, bloom, grams) -> (counts, streams, hits)"},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot SLOTS_OF_MODULE[] = {{0, NULL}};
+
+static struct PyModuleDef MODULE = {
+    PyModuleDef_HEAD_INIT, "provenance.fingerprint._kernel",
+    "The functions of provenance.fingerprint.reference, in C.", sizeof(State), METHODS, SLOTS_OF_MODULE, NULL, NULL,
+    kernel_free,
+};
+
+PyMODINIT_FUNC PyInit__kernel(void) {
+    return PyModuleDef_Init(&MODULE);
+}

@@ -1,0 +1,280 @@
+"""Texts against an index: hits to graded matches. It reads no dataset, judges nothing, and keeps no state.
+
+A hit is a gram of a unit that the index holds. Hits on one diagonal (the same distance between the position in
+the unit and in the ingredient) verify each other; the stretch of tokens that they cover is a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from provenance import fingerprint
+from provenance.fingerprint import RECIPE
+from provenance.index import Index, segment
+from provenance.model import Grade, Match, Similarity
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# Grades, from verified tokens. Two sibling models given the same task share a run of 20 tokens on 48 % of tasks,
+# of 30 on 20 %, of 50 on 5 % (docs/design.md, "Grades"; measured again in docs/benchmarks.md).
+COPIED_RUN = 50
+COPIED_SHARE = (0.6, 40)
+"""... or this share of the ingredient, if it is at least so many tokens."""
+NEAR_RUN = 30
+RENAMED_COPIED_RUN = 80
+RENAMED_NEAR_RUN = 40
+EXACT_TOKENS = 20
+"""A whole unit equal to a whole output is a copy from this many tokens on; below, an idiom."""
+EXACT_LEAST = 6
+"""Below this many tokens equality says nothing at all (``return x``) and is not even an idiom."""
+JACCARD = 0.7
+SIMILAR_TOKENS = 48
+COMPARABLE = 2.0
+"""Similar texts differ in length by at most this factor."""
+
+_RANK = {Grade.COPIED: 0, Grade.NEAR_COPY: 1, Grade.IDIOM: 2}
+_LIKENESS = {Similarity.EXACT: 0, Similarity.FRAGMENT: 1, Similarity.RENAMED: 2, Similarity.SIMILAR: 3}
+
+
+class Found(NamedTuple):
+    """The matches of one unit, by its number in the batch."""
+
+    unit: int
+    tokens: int
+    matches: tuple[Match, ...]
+
+
+class _Candidate(NamedTuple):
+    number: int
+    similarity: Similarity
+    grade: Grade
+    spans: tuple[tuple[int, int], ...]
+    """Verified stretches of the unit, in tokens, disjoint and ascending."""
+    run: int
+    share: float
+    jaccard: float
+    start: int
+    end: int
+
+
+def match(data: Any, offsets: NDArray[np.int64], index: Index, similar: bool = True) -> tuple[int, Iterator[Found]]:
+    """The number of tokens of all units, and the units that match anything, in order.
+
+    Unit i is ``data[offsets[i]:offsets[i + 1]]``. Every gram of every unit is looked up.
+    """
+    import numpy as np
+
+    part = index.segment
+    counts, streams, hits = fingerprint.engine.probe(data, offsets, part.buffers["bloom"], part.buffers["grams"])
+    tokens = np.frombuffer(counts, "<u4")
+    candidates: dict[int, list[_Candidate]] = {}
+    for unit, candidate in _exact(data, offsets, tokens, np.frombuffer(streams, "<u8"), part):
+        candidates.setdefault(unit, []).append(candidate)
+    for unit, candidate in _aligned(np.frombuffer(hits, HIT), part):
+        candidates.setdefault(unit, []).append(candidate)
+    if similar and len(part.bands):
+        for unit, candidate in _similar(data, offsets, tokens, part):
+            candidates.setdefault(unit, []).append(candidate)
+    view = memoryview(data)
+
+    def each() -> Iterator[Found]:
+        for unit in sorted(candidates):
+            text = view[int(offsets[unit]) : int(offsets[unit + 1])]
+            yield Found(unit, int(tokens[unit]), tuple(_fold(candidates[unit], int(tokens[unit]), bytes(text), part)))
+
+    return int(tokens.sum(dtype=np.uint64)), each()
+
+
+HIT = [("unit", "<u4"), ("position", "<u4"), ("start", "<u8"), ("end", "<u8"), ("gram", "<u4"), ("check", "<u4")]
+"""``reference.HIT`` as a numpy record."""
+
+
+def _exact(
+    data: Any, offsets: NDArray[np.int64], tokens: NDArray[np.uint32], streams: NDArray[np.uint64], part: segment.Segment
+) -> Iterator[tuple[int, _Candidate]]:
+    """Units whose every token is that of an ingredient, or of one of its passages."""
+    import numpy as np
+
+    if not len(part.streams):
+        return
+    first = np.searchsorted(part.streams, streams)
+    present = part.streams[np.minimum(first, len(part.streams) - 1)] == streams
+    for unit in np.flatnonzero(present & (tokens >= EXACT_LEAST)):
+        text = bytes(memoryview(data)[int(offsets[unit]) : int(offsets[unit + 1])])
+        digest = fingerprint.exact_digest(text)
+        at = int(first[unit])
+        while at < len(part.streams) and part.streams[at] == streams[unit]:
+            if part.exacts["digest"][at].tobytes() == digest:
+                number, count = int(part.exacts["ingredient"][at]), int(tokens[unit])
+                grade = Grade.COPIED if count >= EXACT_TOKENS else Grade.IDIOM
+                share = count / max(1, int(part.tokens[number]))
+                spans = ((0, count),)
+                yield int(unit), _Candidate(number, Similarity.EXACT, grade, spans, count, share, 0.0, 0, len(text))
+            at += 1
+
+
+def _aligned(hits: Any, part: segment.Segment) -> Iterator[tuple[int, _Candidate]]:
+    """Units that share grams with ingredients: one candidate for each pair."""
+    import numpy as np
+
+    if not len(hits):
+        return
+    first, last = part.starts[hits["gram"]], part.starts[hits["gram"] + 1]
+    repeats = (last - first).astype(np.int64)
+    which = np.repeat(np.arange(len(hits)), repeats)
+    at = np.arange(len(which)) - np.repeat(np.cumsum(repeats) - repeats, repeats) + np.repeat(first.astype(np.int64), repeats)
+    postings = part.postings[at]
+    unit = hits["unit"][which].astype(np.int64)
+    number = postings["ingredient"].astype(np.int64)
+    position = hits["position"][which].astype(np.int64)
+    theirs = postings["position"].astype(np.int64)
+    literal = hits["check"][which] == postings["check"]
+    order = np.lexsort((position, position - theirs, number, unit))
+    bounds = np.flatnonzero(np.diff(unit[order]) | np.diff(number[order])) + 1
+    for group in np.split(order, bounds):
+        hit = hits[which[group]]
+        yield int(unit[group[0]]), _candidate(
+            int(number[group[0]]),
+            list(zip(position[group].tolist(), theirs[group].tolist(), literal[group].tolist(), strict=True)),
+            int(part.tokens[number[group[0]]]),
+            int(hit["start"].min()),
+            int(hit["end"].max()),
+        )
+
+
+def _candidate(number: int, pairs: list[tuple[int, int, bool]], size: int, start: int, end: int) -> _Candidate:
+    """Grade one pair of unit and ingredient; ``pairs`` are its hits in order of diagonal and position."""
+    verbatim = _measure([(mine, theirs) for mine, theirs, literal in pairs if literal], size)
+    alike = _measure([(mine, theirs) for mine, theirs, _ in pairs], size)
+    as_fragment = _grade(verbatim, COPIED_RUN, NEAR_RUN)
+    as_renamed = _grade(alike, RENAMED_COPIED_RUN, RENAMED_NEAR_RUN)
+    mostly_verbatim = 2 * _length(verbatim[0]) >= _length(alike[0])
+    if (_RANK[as_fragment], not mostly_verbatim) <= (_RANK[as_renamed], False):
+        spans, run, share = verbatim
+        return _Candidate(number, Similarity.FRAGMENT, as_fragment, spans, run, share, 0.0, start, end)
+    spans, run, share = alike
+    return _Candidate(number, Similarity.RENAMED, as_renamed, spans, run, share, 0.0, start, end)
+
+
+def _measure(pairs: list[tuple[int, int]], size: int) -> tuple[tuple[tuple[int, int], ...], int, float]:
+    """Verified spans of the unit, the longest run on one diagonal, and the verified share of the ingredient."""
+    runs: list[tuple[int, int, int]] = []  # diagonal, first and end token of the unit
+    for mine, theirs in pairs:
+        diagonal = mine - theirs
+        if runs and runs[-1][0] == diagonal and mine <= runs[-1][2]:
+            runs[-1] = (diagonal, runs[-1][1], mine + RECIPE.k)
+        else:
+            runs.append((diagonal, mine, mine + RECIPE.k))
+    longest = max((end - first for _, first, end in runs), default=0)
+    mine_spans = _union((first, end) for _, first, end in runs)
+    their_spans = _union((first - diagonal, end - diagonal) for diagonal, first, end in runs)
+    covered = min(_length(mine_spans), _length(their_spans))
+    return mine_spans, longest, min(1.0, covered / max(1, size))
+
+
+def _union(spans: Iterator[tuple[int, int]] | Any) -> tuple[tuple[int, int], ...]:
+    merged: list[tuple[int, int]] = []
+    for first, end in sorted(spans):
+        if merged and first <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((first, end))
+    return tuple(merged)
+
+
+def _length(spans: tuple[tuple[int, int], ...]) -> int:
+    return sum(end - first for first, end in spans)
+
+
+def _grade(measured: tuple[tuple[tuple[int, int], ...], int, float], copied: int, near: int) -> Grade:
+    spans, run, share = measured
+    if run >= copied or (run >= near and share >= COPIED_SHARE[0] and _length(spans) >= COPIED_SHARE[1]):
+        return Grade.COPIED
+    return Grade.NEAR_COPY if run >= near else Grade.IDIOM
+
+
+def _similar(
+    data: Any, offsets: NDArray[np.int64], tokens: NDArray[np.uint32], part: segment.Segment
+) -> Iterator[tuple[int, _Candidate]]:
+    """Whole units that resemble whole ingredients of comparable size: LSH candidates, then the estimate."""
+    import numpy as np
+
+    units = np.flatnonzero(tokens >= SIMILAR_TOKENS)
+    if not len(units):
+        return
+    blob = fingerprint.engine.signatures(data, offsets)
+    signatures = np.frombuffer(blob, "<u4").reshape(-1, RECIPE.permutations)[units]
+    hashes = segment.band_hashes(signatures)
+    at = np.searchsorted(part.bands, hashes)
+    present = part.bands[np.minimum(at, len(part.bands) - 1)] == hashes
+    for row in np.flatnonzero(present.any(axis=1)):
+        numbers: set[int] = set()
+        for band in np.flatnonzero(present[row]):
+            end = np.searchsorted(part.bands, hashes[row, band], side="right")
+            numbers.update(part.banded[int(at[row, band]) : int(end)].tolist())
+        unit, count = int(units[row]), int(tokens[units[row]])
+        for number in sorted(numbers):
+            size = int(part.tokens[number])
+            jaccard = float((part.signatures[number] == signatures[row]).mean())
+            if jaccard >= JACCARD and size >= SIMILAR_TOKENS and max(size, count) <= COMPARABLE * min(size, count):
+                length = int(offsets[unit + 1] - offsets[unit])
+                grade = Grade.NEAR_COPY
+                yield unit, _Candidate(number, Similarity.SIMILAR, grade, ((0, count),), 0, 0.0, jaccard, 0, length)
+
+
+def _fold(candidates: list[_Candidate], tokens: int, text: bytes, part: segment.Segment) -> Iterator[Match]:
+    """One match for the same text, however many ingredients hold it: the earliest, with the others counted.
+
+    From the strongest candidate on, each ingredient that explains at least a gram of tokens not yet explained
+    is a match; the others are counted with the match that explains their tokens.
+    """
+    best: dict[int, _Candidate] = {}
+    for one in sorted(candidates, key=_strength):
+        best.setdefault(one.number, one)
+    matches: list[tuple[_Candidate, set[int]]] = []
+    explained: tuple[tuple[int, int], ...] = ()
+    for one in sorted(best.values(), key=_strength):
+        union = _union([*explained, *one.spans])
+        if not matches or _length(union) - _length(explained) >= RECIPE.k:
+            matches.append((one, set()))
+            explained = union
+        else:
+            owner = max(matches, key=lambda kept: _overlap(kept[0].spans, one.spans))
+            owner[1].add(one.number)
+    for one, others in matches:
+        card = part.card(one.number)
+        matched = _length(one.spans) if one.similarity is not Similarity.SIMILAR else 0
+        yield Match(
+            ingredient=card.id,
+            origin=card.origin,
+            evidence=card.evidence,
+            kind=card.kind,
+            status=card.status,
+            path=card.path,
+            similarity=one.similarity,
+            grade=one.grade,
+            tokens=matched,
+            run=one.run,
+            unit_coverage=round(matched / max(1, tokens), 4),
+            ingredient_coverage=round(one.share, 4),
+            jaccard=round(one.jaccard, 4),
+            start=one.start,
+            end=one.end,
+            first_line=text.count(b"\n", 0, one.start) + 1,
+            last_line=text.count(b"\n", 0, one.end) + 1,
+            others=len(others),
+        )
+
+
+def _strength(one: _Candidate) -> tuple[Any, ...]:
+    """The order of candidates: grade, similarity, verified tokens, estimate, age."""
+    return (_RANK[one.grade], _LIKENESS[one.similarity], -_length(one.spans), -one.jaccard, one.number)
+
+
+def _overlap(a: tuple[tuple[int, int], ...], b: tuple[tuple[int, int], ...]) -> int:
+    return _length(a) + _length(b) - _length(_union([*a, *b]))
+
+

@@ -1,0 +1,191 @@
+"""A finished scan and a policy to a report: judges every match, folds, writes. It prints nothing.
+
+The report is ``report.json`` (docs/format-report.md) and every finding is in ``findings.parquet``. Same scan and
+policy, same bytes: no clock, no random id.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from provenance import files, index, policy, scan
+from provenance.fingerprint import RECIPE
+from provenance.model import Action, Skipped
+from provenance.policy import Finding, Loaded
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT = 1
+LISTED = 10_000
+"""Findings written into report.json; findings.parquet holds all."""
+SHOWN_SKIPPED = 100
+ROWS_A_WRITE = 10_000
+
+
+class Report(msgspec.Struct, frozen=True):
+    """The outcome, as ``report.json`` has it."""
+
+    report: int
+    tool: str
+    engine: str
+    recipe: str
+    promise: str
+    verdict: Action
+    policy: dict[str, str]
+    index: dict[str, Any]
+    dataset: dict[str, Any]
+    counts: dict[str, int]
+    """rows, texts, nulls, bytes, tokens, matched (texts with a match of any grade), skipped."""
+    verdicts: dict[str, int]
+    """Matched texts by verdict."""
+    matches: list[dict[str, Any]]
+    """Matches by similarity, grade, evidence, provider and action."""
+    skipped: dict[str, Any]
+    findings: list[Finding]
+    """The most severe first, then in the dataset's order."""
+    findings_omitted: int
+
+
+def promise(manifest: index.segment.Manifest | None) -> str:
+    """The guarantee of the recipe in use, with what it does not cover in this index."""
+    text = (
+        f"Every run of {RECIPE.t} or more tokens that a text shares with a passage of an indexed output, verbatim up to "
+        "white space, is found, and so is every such run shared up to consistent renaming, except where a whole window "
+        "is suppressed or, for renaming, has no structured gram."
+    )
+    if manifest is None:
+        return text
+    return (
+        f"{text} Of {manifest.windows:,} windows in this index {manifest.windows_floor:,} are suppressed by the "
+        f"distinct floor, {manifest.windows_commons:,} by commons ({', '.join(manifest.commons) or 'none'}), and "
+        f"{manifest.windows_literal:,} are covered verbatim only; {manifest.short_ingredients:,} outputs "
+        f"({manifest.short_tokens:,} of {manifest.all_tokens:,} tokens) are too short for a gram and are found as "
+        "whole texts only."
+    )
+
+
+def collect(out: Path, loaded: Loaded, index_path: Path | None = None) -> Report:
+    """Judge a finished scan and leave ``report.json`` and ``findings.parquet`` in its folder.
+
+    ``index_path`` is the index that the scan used, for the promise's figures; the dataset is not read.
+    """
+    done = scan.load(out)
+    folded = _Fold()
+    with files.replacing(out / "findings.parquet") as file:
+        _write(file, folded.through(out, done, loaded))
+    verdict = policy.severest([*folded.severest, *([loaded.policy.defaults.skipped] if folded.skipped else [])])
+    manifest = index.info(index_path).segment if index_path is not None else None
+    report = Report(
+        report=FORMAT,
+        tool=done.tool,
+        engine=done.engine,
+        recipe=done.recipe,
+        promise=promise(manifest),
+        verdict=verdict,
+        policy={"name": loaded.policy.name, "source": loaded.source, "digest": loaded.digest},
+        index={"digest": done.index, "ingredients": done.ingredients},
+        dataset={"files": done.files, "fields": done.fields, "unread": done.unread},
+        counts={
+            ("bytes" if name == "size" else name): done.total(name)
+            for name in ("rows", "texts", "nulls", "size", "tokens", "matched", "skipped")
+        },
+        verdicts={str(action): folded.verdicts[action] for action in Action},
+        matches=[
+            dict(zip(("similarity", "grade", "evidence", "provider", "action", "count"), (*key, count), strict=True))
+            for key, count in sorted(folded.matches.items())
+        ],
+        skipped={"count": sum(folded.skipped.values()), "reasons": dict(sorted(folded.skipped.items())), "first": folded.first},
+        findings=folded.listed(),
+        findings_omitted=max(0, sum(folded.verdicts.values()) - LISTED),
+    )
+    with files.replacing(out / "report.json") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+    return report
+
+
+class _Fold:
+    """What is kept of a stream of findings: counts, and the most severe ones."""
+
+    def __init__(self) -> None:
+        self.verdicts: Counter[Action] = Counter()
+        self.severest: set[Action] = set()
+        self.matches: Counter[tuple[str, ...]] = Counter()
+        self.skipped: Counter[str] = Counter()
+        self.first: list[Skipped] = []
+        self.heap: list[tuple[int, int, Finding]] = []
+
+    def through(self, out: Path, done: scan.Scan, loaded: Loaded) -> Iterator[Finding]:
+        """The findings of the scan, each folded on its way."""
+        number = 0
+        for hit in scan.read(out, done):
+            if isinstance(hit, Skipped):
+                self.skipped[hit.reason.split(":")[0]] += 1
+                if len(self.first) < SHOWN_SKIPPED:
+                    self.first.append(hit)
+                continue
+            number += 1
+            finding = policy.judge(hit.address, hit.content, hit.tokens, hit.matches, loaded.policy)
+            self.verdicts[finding.verdict] += 1
+            self.severest.add(finding.verdict)
+            for one in finding.matches:
+                facts = one.match
+                key = (facts.similarity, facts.grade, facts.evidence, facts.origin.provider, one.action)
+                self.matches[tuple(map(str, key))] += 1
+            entry = (list(Action).index(finding.verdict), -number, finding)
+            if len(self.heap) < LISTED:
+                heapq.heappush(self.heap, entry)
+            elif entry[:2] > self.heap[0][:2]:
+                heapq.heapreplace(self.heap, entry)
+            yield finding
+
+    def listed(self) -> list[Finding]:
+        """The most severe findings first, equals in the dataset's order."""
+        return [finding for _, _, finding in sorted(self.heap, key=lambda entry: (-entry[0], -entry[1]))]
+
+
+def _write(file: Any, findings: Iterator[Finding]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = _schema()
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        rows: list[dict[str, Any]] = []
+        for finding in findings:
+            rows.extend(_rows(finding))
+            if len(rows) >= ROWS_A_WRITE:
+                writer.write_table(pa.Table.from_pylist(rows, schema))
+                rows = []
+        writer.write_table(pa.Table.from_pylist(rows, schema))
+
+
+def _rows(finding: Finding) -> Iterator[dict[str, Any]]:
+    """One row a match, with the finding's own columns repeated."""
+    head = {
+        "finding": finding.id,
+        "file": finding.address.file,
+        "row": finding.address.row,
+        "field": finding.address.field,
+        "content": finding.content,
+        "unit_tokens": finding.tokens,
+        "verdict": str(finding.verdict),
+    }
+    for one in finding.matches:
+        facts = msgspec.structs.asdict(one.match)
+        origin = facts.pop("origin")
+        yield head | {"action": str(one.action), "rule": one.rule} | facts | msgspec.structs.asdict(origin)
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    names = ("finding", "file", "row", "field", "content", "unit_tokens", "verdict", "action", "rule")
+    kinds = {name: pa.int64() if name in ("row", "unit_tokens") else pa.string() for name in names}
+    kinds |= scan.fact_kinds()
+    return pa.schema(list(kinds.items()))

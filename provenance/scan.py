@@ -1,0 +1,368 @@
+"""A dataset against an index: work units in, part files with receipts out. Facts only; ``policy`` judges them.
+
+A run folder holds ``plan.json``, ``parts/<unit id>.parquet`` and, once the planned and the scanned rows agree,
+``scan.json`` and ``_SUCCESS`` (docs/format-scan.md). A part appears whole, with its receipt inside its Parquet
+metadata, so a run that was cut off starts again and does only what is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from provenance import __version__, dataset, files, fingerprint, matching
+from provenance.dataset import WorkUnit
+from provenance.errors import DatasetError, StoreError
+from provenance.fingerprint import ENGINE, RECIPE
+from provenance.index import Index
+from provenance.model import Address, Evidence, Grade, Match, Origin, Similarity, Skipped, Status
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT = 1
+ROWS_A_WRITE = 10_000
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What one work unit read and found; it stands inside the part's metadata."""
+
+    unit: str
+    rows: int
+    texts: int
+    nulls: int
+    size: int
+    """Bytes of text."""
+    tokens: int
+    matched: int
+    """Texts with a match of any grade."""
+    skipped: int
+
+
+class Done(msgspec.Struct, frozen=True):
+    """A finished work unit: where its rows begin in its file, and its receipt."""
+
+    file: str
+    first_row: int
+    receipt: Receipt
+
+
+class Scan(msgspec.Struct, frozen=True):
+    """A finished scan, as ``scan.json`` has it: same dataset, index and tool, same bytes."""
+
+    format: int
+    tool: str
+    engine: str
+    recipe: str
+    index: str
+    """Digest of the index."""
+    ingredients: int
+    similar: bool
+    files: tuple[str, ...]
+    fields: tuple[str, ...]
+    unread: tuple[str, ...]
+    """Columns that hold no text."""
+    units: tuple[Done, ...]
+
+    def total(self, count: str) -> int:
+        """The sum of one count (``rows``, ``texts``, ``skipped`` ...) over all receipts."""
+        return sum(int(getattr(done.receipt, count)) for done in self.units)
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """One row of a finished scan: a text with its matches."""
+
+    address: Address
+    content: str
+    """xxh3-128 of the text's normal form: the same for the same tokens, whatever row they stand in."""
+    tokens: int
+    matches: tuple[Match, ...]
+
+
+class Interrupted(Exception):
+    """A unit was asked to stop; nothing of it is kept."""
+
+
+def run(
+    paths: Sequence[str],
+    index: Index,
+    out: Path,
+    columns: Sequence[str] = (),
+    similar: bool = True,
+    jobs: int = 1,
+    progress: Callable[[int, int, int], None] = lambda done, all_, matched: None,
+) -> Scan:
+    """Scan the datasets at the paths (files, folders, globs) and leave the run in ``out``.
+
+    ``progress`` is told the bytes done, the bytes in all, and the texts matched. Raises DatasetError where a
+    file cannot be read, after everything else was scanned; a later run does what is missing.
+    """
+    found = dataset.discover(paths)
+    plan = dataset.plan(found, columns)
+    if plan.problems:
+        raise DatasetError("\n".join(plan.problems))
+    key = _run_key(index, columns, similar)
+    ids = {_unit_id(unit, key): unit for unit in plan.units}
+    _check_place(out)
+    with files.locked(out / "lock", wait=False):
+        parts = _prepare(out, key, ids)
+        todo = {name: unit for name, unit in ids.items() if not (parts / f"{name}.parquet").exists()}
+        troubles = _scan_all(todo, parts, index, similar, jobs, _Meter(ids, todo, progress))
+        if troubles:
+            raise DatasetError("\n".join(sorted(troubles)))
+        return _finish(out, found, plan, ids, index, similar)
+
+
+class _Meter:
+    """Adds up the progress of several threads."""
+
+    def __init__(self, ids: dict[str, WorkUnit], todo: dict[str, WorkUnit], tell: Callable[[int, int, int], None]):
+        self.all = sum(unit.size for unit in ids.values())
+        self.done = self.all - sum(unit.size for unit in todo.values())
+        self.matched = 0
+        self.tell = tell
+        self.lock = threading.Lock()
+        tell(self.done, self.all, 0)
+
+    def add(self, size: int, matched: int) -> None:
+        with self.lock:
+            self.done += size
+            self.matched += matched
+            self.tell(self.done, self.all, self.matched)
+
+
+def _scan_all(
+    todo: dict[str, WorkUnit], parts: Path, index: Index, similar: bool, jobs: int, meter: _Meter
+) -> list[str]:
+    """Scan the units on ``jobs`` threads; what went wrong with any, after the others were done."""
+    stop = threading.Event()
+    troubles: list[str] = []
+    pool = ThreadPoolExecutor(max_workers=jobs)
+    try:
+        waiting: set[Future[Receipt]] = {
+            pool.submit(scan_unit, name, unit, parts / f"{name}.parquet", index, similar, stop, meter.add)
+            for name, unit in todo.items()
+        }
+        while waiting:
+            finished, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in finished:
+                try:
+                    future.result()
+                except DatasetError as error:
+                    troubles.append(str(error))
+    finally:
+        stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+    return troubles
+
+
+def scan_unit(
+    name: str,
+    unit: WorkUnit,
+    part: Path,
+    index: Index,
+    similar: bool,
+    stop: threading.Event,
+    meter: Callable[[int, int], None],
+) -> Receipt:
+    """Scan one work unit into its part file: the one function that every way of running shares."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    totals = {"rows": 0, "texts": 0, "nulls": 0, "size": 0, "tokens": 0, "matched": 0, "skipped": 0}
+    schema = _schema()
+    with files.replacing(part) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        rows: list[dict[str, Any]] = []
+        for batch in dataset.read(unit):
+            if stop.is_set():
+                raise Interrupted
+            totals["rows"] += batch.rows
+            totals["nulls"] += batch.nulls
+            totals["skipped"] += len(batch.skipped)
+            rows.extend({"row": -1, "field": "", "where": one.where, "reason": one.reason} for one in batch.skipped)
+            matched = 0
+            for texts in batch.texts:
+                count, found = matching.match(texts.data, texts.offsets, index, similar)
+                totals["texts"] += len(texts.rows)
+                totals["size"] += int(texts.offsets[-1] - texts.offsets[0]) if len(texts.rows) else 0
+                totals["tokens"] += count
+                for one in found:
+                    matched += 1
+                    rows.extend(_rows(texts, one))
+                if len(rows) > ROWS_A_WRITE:
+                    writer.write_table(pa.Table.from_pylist(rows, schema))
+                    rows = []
+            totals["matched"] += matched
+            meter(batch.size, matched)
+        writer.write_table(pa.Table.from_pylist(rows, schema))
+        receipt = Receipt(unit=name, **totals)
+        if unit.rows >= 0 and receipt.rows != unit.rows:
+            raise DatasetError(
+                f"{unit.file}: {receipt.rows} rows read, its footer promises {unit.rows} (the file is damaged)"
+            )
+        writer.add_key_value_metadata({"provenance.receipt": msgspec.json.encode(receipt).decode()})
+    return receipt
+
+
+def _rows(texts: dataset.Texts, found: matching.Found) -> Iterator[dict[str, Any]]:
+    first, end = int(texts.offsets[found.unit]), int(texts.offsets[found.unit + 1])
+    content = fingerprint.exact_digest(bytes(memoryview(texts.data)[first:end])).hex()
+    field = dataset.field_name(texts.field, texts.ordinals[found.unit])
+    address = {"row": int(texts.rows[found.unit]), "field": field, "content": content, "unit_tokens": found.tokens}
+    for one in found.matches:
+        facts = msgspec.structs.asdict(one)
+        origin = facts.pop("origin")
+        yield address | facts | msgspec.structs.asdict(origin)
+
+
+def fact_kinds() -> dict[str, pa.DataType]:
+    """The columns of a match and its origin, flat, with their Arrow types."""
+    import pyarrow as pa
+
+    kinds = {one.name: pa.string() for one in msgspec.structs.fields(Origin)}
+    for one in msgspec.structs.fields(Match):
+        if one.name != "origin":
+            kinds[one.name] = {"int": pa.int64(), "float": pa.float64()}.get(one.type.__name__, pa.string())
+    return kinds
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    text, number = pa.string(), pa.int64()
+    kinds = {"where": text, "reason": text, "row": number, "field": text, "content": text, "unit_tokens": number}
+    return pa.schema(list((kinds | fact_kinds()).items()))
+
+
+def _run_key(index: Index, columns: Sequence[str], similar: bool) -> str:
+    return "\n".join([__version__, str(FORMAT), str(RECIPE), index.digest, str(similar), *columns])
+
+
+def _unit_id(unit: WorkUnit, key: str) -> str:
+    blob = key.encode() + b"\0" + msgspec.json.encode(unit)
+    return hashlib.sha256(blob).hexdigest()[:32]
+
+
+def _check_place(out: Path) -> None:
+    """Refuse a folder that holds something else than a run."""
+    if out.exists() and not out.is_dir():
+        raise StoreError(f"{out}: is a file (name a folder with --out)")
+    if out.is_dir() and any(out.iterdir()) and not (out / "plan.json").exists() and not (out / "lock").exists():
+        raise StoreError(f"{out}: holds something else than a scan (name another folder with --out)")
+
+
+def _prepare(out: Path, key: str, ids: dict[str, WorkUnit]) -> Path:
+    """The parts folder, rid of what is not of this run: parts of other inputs, and the marks of a finished scan."""
+    parts = out / "parts"
+    parts.mkdir(parents=True, exist_ok=True)
+    with files.replacing(out / "plan.json") as file:
+        file.write(msgspec.json.encode({"format": FORMAT, "run": hashlib.sha256(key.encode()).hexdigest(), "units": ids}))
+    for name in ("_SUCCESS", "scan.json"):
+        (out / name).unlink(missing_ok=True)
+    for part in parts.iterdir():
+        if part.suffix != ".parquet" or part.stem not in ids:
+            part.unlink(missing_ok=True)
+    return parts
+
+
+def _finish(
+    out: Path, found: list[str], plan: dataset.Plan, ids: dict[str, WorkUnit], index: Index, similar: bool
+) -> Scan:
+    done = []
+    first_row: dict[str, int] = {}
+    for name, unit in ids.items():
+        receipt = read_receipt(out / "parts" / f"{name}.parquet")
+        done.append(Done(unit.file, first_row.get(unit.file, 0), receipt))
+        first_row[unit.file] = first_row.get(unit.file, 0) + receipt.rows
+    scan = Scan(
+        format=FORMAT,
+        tool=f"provenance {__version__}",
+        engine=ENGINE,
+        recipe=str(RECIPE),
+        index=index.digest,
+        ingredients=index.segment.manifest.ingredients,
+        similar=similar,
+        files=tuple(found),
+        fields=plan.fields,
+        unread=plan.unread,
+        units=tuple(done),
+    )
+    with files.replacing(out / "scan.json") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(scan)) + b"\n")
+    with files.replacing(out / "_SUCCESS"):
+        pass
+    return scan
+
+
+def read_receipt(part: Path) -> Receipt:
+    """The receipt inside a part; StoreError where the part is damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.ParquetFile(part).metadata.metadata or {}
+        return msgspec.json.decode(metadata[b"provenance.receipt"], type=Receipt)
+    except (pa.ArrowException, OSError, KeyError, msgspec.DecodeError) as error:
+        raise StoreError(f"{part}: not a finished part ({error}); remove it and scan again") from error
+
+
+def load(out: Path) -> Scan:
+    """A finished scan; StoreError where there is none or it was not finished."""
+    try:
+        content = (out / "scan.json").read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        unfinished = (out / "plan.json").exists()
+        hint = "was not finished: run the same scan again" if unfinished else "no scan here: run 'provenance scan' first"
+        raise StoreError(f"{out}: {hint}") from error
+    try:
+        scan = msgspec.json.decode(content, type=Scan)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise StoreError(f"{out / 'scan.json'}: not a scan of format {FORMAT}: {error} (scan again)") from error
+    if scan.format != FORMAT:
+        raise StoreError(f"{out / 'scan.json'}: format {scan.format}; this version reads {FORMAT} (scan again)")
+    return scan
+
+
+def read(out: Path, scan: Scan) -> Iterator[Hit | Skipped]:
+    """The matched texts and the skipped ones of a finished scan, in the dataset's order."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for done in scan.units:
+        part = out / "parts" / f"{done.receipt.unit}.parquet"
+        open_: Hit | None = None
+        try:
+            for batch in pq.ParquetFile(part).iter_batches(batch_size=ROWS_A_WRITE):
+                for row in batch.to_pylist():
+                    if row["reason"] is not None:
+                        yield Skipped(row["where"], row["reason"])
+                        continue
+                    hit = _hit(row, done)
+                    if open_ is not None and open_.address == hit.address:
+                        open_ = msgspec.structs.replace(open_, matches=open_.matches + hit.matches)
+                    else:
+                        if open_ is not None:
+                            yield open_
+                        open_ = hit
+        except (pa.ArrowException, OSError) as error:
+            raise StoreError(f"{part}: cannot be read ({error}); remove it and scan again") from error
+        if open_ is not None:
+            yield open_
+
+
+def _hit(row: dict[str, Any], done: Done) -> Hit:
+    origin = Origin(**{one.name: row[one.name] for one in msgspec.structs.fields(Origin)})
+    kinds = {"evidence": Evidence, "similarity": Similarity, "grade": Grade, "status": Status}
+    facts = {
+        one.name: kinds.get(one.name, lambda value: value)(row[one.name])  # type: ignore[operator]
+        for one in msgspec.structs.fields(Match)
+        if one.name != "origin"
+    }
+    address = Address(done.file, done.first_row + row["row"], row["field"])
+    return Hit(address, row["content"], row["unit_tokens"], (Match(origin=origin, **facts),))
