@@ -26,6 +26,8 @@ COPIED_SHARE = (0.6, 40)
 NEAR_RUN = 30
 RENAMED_COPIED_RUN = 80
 RENAMED_NEAR_RUN = 40
+RENAMED_VARIETY = 20
+"""Distinct blinded token 3-grams that a run alike under other names must have."""
 EXACT_TOKENS = 20
 """A whole unit equal to a whole output is a copy from this many tokens on; below, an idiom."""
 EXACT_LEAST = 6
@@ -53,7 +55,8 @@ class _Candidate(NamedTuple):
     grade: Grade
     spans: tuple[tuple[int, int], ...]
     """Verified stretches of the unit, in tokens, disjoint and ascending."""
-    run: int
+    run: tuple[int, int]
+    """The longest stretch on one diagonal."""
     share: float
     jaccard: float
     start: int
@@ -82,8 +85,9 @@ def match(data: Any, offsets: NDArray[np.int64], index: Index, similar: bool = T
 
     def each() -> Iterator[Found]:
         for unit in sorted(candidates):
-            text = view[int(offsets[unit]) : int(offsets[unit + 1])]
-            yield Found(unit, int(tokens[unit]), tuple(_fold(candidates[unit], int(tokens[unit]), bytes(text), part)))
+            text = bytes(view[int(offsets[unit]) : int(offsets[unit + 1])])
+            graded = [_with_variety(one, text) for one in candidates[unit]]
+            yield Found(unit, int(tokens[unit]), tuple(_fold(graded, int(tokens[unit]), text, part)))
 
     return int(tokens.sum(dtype=np.uint64)), each()
 
@@ -112,7 +116,7 @@ def _exact(
                 grade = Grade.COPIED if count >= EXACT_TOKENS else Grade.IDIOM
                 share = count / max(1, int(part.tokens[number]))
                 spans = ((0, count),)
-                yield int(unit), _Candidate(number, Similarity.EXACT, grade, spans, count, share, 0.0, 0, len(text))
+                yield int(unit), _Candidate(number, Similarity.EXACT, grade, spans, spans[0], share, 0.0, 0, len(text))
             at += 1
 
 
@@ -131,8 +135,12 @@ def _aligned(hits: Any, part: segment.Segment) -> Iterator[tuple[int, _Candidate
     number = postings["ingredient"].astype(np.int64)
     position = hits["position"][which].astype(np.int64)
     theirs = postings["position"].astype(np.int64)
-    literal = hits["check"][which] == postings["check"]
-    order = np.lexsort((position, position - theirs, number, unit))
+    literal = hits["check"][which] == (postings["check"] & 0xFFFF)
+    # A gram that the session had shown the model under other names is evidence only word for word.
+    stands = np.flatnonzero(literal | (postings["check"] < segment.VERBATIM))
+    if not len(stands):
+        return
+    order = stands[np.lexsort((position[stands], (position - theirs)[stands], number[stands], unit[stands]))]
     bounds = np.flatnonzero(np.diff(unit[order]) | np.diff(number[order])) + 1
     for group in np.split(order, bounds):
         hit = hits[which[group]]
@@ -159,7 +167,10 @@ def _candidate(number: int, pairs: list[tuple[int, int, bool]], size: int, start
     return _Candidate(number, Similarity.RENAMED, as_renamed, spans, run, share, 0.0, start, end)
 
 
-def _measure(pairs: list[tuple[int, int]], size: int) -> tuple[tuple[tuple[int, int], ...], int, float]:
+_Measured = tuple[tuple[tuple[int, int], ...], tuple[int, int], float]
+
+
+def _measure(pairs: list[tuple[int, int]], size: int) -> _Measured:
     """Verified spans of the unit, the longest run on one diagonal, and the verified share of the ingredient."""
     runs: list[tuple[int, int, int]] = []  # diagonal, first and end token of the unit
     for mine, theirs in pairs:
@@ -168,11 +179,25 @@ def _measure(pairs: list[tuple[int, int]], size: int) -> tuple[tuple[tuple[int, 
             runs[-1] = (diagonal, runs[-1][1], mine + RECIPE.k)
         else:
             runs.append((diagonal, mine, mine + RECIPE.k))
-    longest = max((end - first for _, first, end in runs), default=0)
+    longest = max(((first, end) for _, first, end in runs), key=lambda run: run[1] - run[0], default=(0, 0))
     mine_spans = _union((first, end) for _, first, end in runs)
     their_spans = _union((first - diagonal, end - diagonal) for diagonal, first, end in runs)
     covered = min(_length(mine_spans), _length(their_spans))
     return mine_spans, longest, min(1.0, covered / max(1, size))
+
+
+def _with_variety(one: _Candidate, text: bytes) -> _Candidate:
+    """A run alike under other names needs varied structure, else it is an idiom.
+
+    Two tables of contents, two lists of declarations look alike under other names at any length; their distinct
+    blinded token 3-grams stay few (a human table of contents: 13 in 45 tokens; code: 25 and more).
+    """
+    if one.similarity is not Similarity.RENAMED or one.grade is Grade.IDIOM:
+        return one
+    spans = fingerprint.engine.tokens(text)[one.run[0] : one.run[1]]
+    blind = [fingerprint.blind(text[first:end]) for first, end in spans]
+    variety = len(set(zip(blind, blind[1:], blind[2:], strict=False)))
+    return one if variety >= RENAMED_VARIETY else one._replace(grade=Grade.IDIOM)
 
 
 def _union(spans: Iterator[tuple[int, int]] | Any) -> tuple[tuple[int, int], ...]:
@@ -189,8 +214,9 @@ def _length(spans: tuple[tuple[int, int], ...]) -> int:
     return sum(end - first for first, end in spans)
 
 
-def _grade(measured: tuple[tuple[tuple[int, int], ...], int, float], copied: int, near: int) -> Grade:
-    spans, run, share = measured
+def _grade(measured: _Measured, copied: int, near: int) -> Grade:
+    spans, (first, end), share = measured
+    run = end - first
     if run >= copied or (run >= near and share >= COPIED_SHARE[0] and _length(spans) >= COPIED_SHARE[1]):
         return Grade.COPIED
     return Grade.NEAR_COPY if run >= near else Grade.IDIOM
@@ -222,7 +248,7 @@ def _similar(
             if jaccard >= JACCARD and size >= SIMILAR_TOKENS and max(size, count) <= COMPARABLE * min(size, count):
                 length = int(offsets[unit + 1] - offsets[unit])
                 grade = Grade.NEAR_COPY
-                yield unit, _Candidate(number, Similarity.SIMILAR, grade, ((0, count),), 0, 0.0, jaccard, 0, length)
+                yield unit, _Candidate(number, Similarity.SIMILAR, grade, ((0, count),), (0, 0), 0.0, jaccard, 0, length)
 
 
 def _fold(candidates: list[_Candidate], tokens: int, text: bytes, part: segment.Segment) -> Iterator[Match]:
@@ -257,7 +283,7 @@ def _fold(candidates: list[_Candidate], tokens: int, text: bytes, part: segment.
             similarity=one.similarity,
             grade=one.grade,
             tokens=matched,
-            run=one.run,
+            run=one.run[1] - one.run[0],
             unit_coverage=round(matched / max(1, tokens), 4),
             ingredient_coverage=round(one.share, 4),
             jaccard=round(one.jaccard, 4),

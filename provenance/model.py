@@ -114,8 +114,11 @@ class Ingredient(msgspec.Struct, frozen=True):
     """Where it was written, as recorded; empty for prose."""
     passages: tuple[Fingerprint, ...]
     """What the model added, in order; grams never cross from one passage to the next."""
+    verbatim: tuple[tuple[int, ...], ...]
+    """For each passage, the places in its gram list that are matched word for word only: the session had shown
+    the model the same under other names."""
     whole: Fingerprint
-    """The passages joined by newlines, without grams: its tokens, digest and stream."""
+    """The new text of the passages joined by newlines, without grams: its tokens, digest and stream."""
     signature: bytes
     """MinHash of the whole: 128 little-endian u32; empty when the text has fewer tokens than a shingle."""
 

@@ -60,6 +60,8 @@ def read(lines: Iterable[bytes], tally: Tally) -> list[Event]:
     tally.assistant = TOOL
     session = list(records(iter(lines), tally))
     results = {call: result for record in _flat(session) for call, result in _results(record)}
+    models = (_origin(record, dict_of(record.get("message"))) for record in session if record.get("type") == "assistant")
+    first = next((origin for origin in models if origin.provider != UNKNOWN), Origin(tool=TOOL))
     tools: dict[str, Wrote] = {}
     events: list[Event] = []
     seen: set[str] = set()
@@ -74,7 +76,7 @@ def read(lines: Iterable[bytes], tally: Tally) -> list[Event]:
         if uuid and uuid in seen:
             continue
         seen.add(uuid)
-        for event in _events(record, results, tools, tally):
+        for event in _events(record, results, tools, tally, first):
             if isinstance(event, Wrote):
                 tally.wrote[event.kind] += 1
             events.append(event)
@@ -121,7 +123,7 @@ def _origin(record: dict[str, Any], message: dict[str, Any]) -> Origin:
 
 
 def _events(
-    record: dict[str, Any], results: dict[str, Result], tools: dict[str, Wrote], tally: Tally
+    record: dict[str, Any], results: dict[str, Result], tools: dict[str, Wrote], tally: Tally, first: Origin
 ) -> Iterator[Event]:
     kind = record.get("type")
     message = dict_of(record.get("message"))
@@ -146,7 +148,7 @@ def _events(
                 tools[use] = Wrote((), (), text_of(block.get("name")), "", use, 0, result.status, origin)
                 yield from found
     elif kind == "user":
-        yield from _user(record, message, tools, tally)
+        yield from _user(record, message, tools, tally, first)
     elif kind == "attachment":
         for text in strings(record.get("attachment")):
             yield Shown(text)
@@ -154,10 +156,16 @@ def _events(
         yield Shown(text_of(record.get("content")))
 
 
-def _user(record: dict[str, Any], message: dict[str, Any], tools: dict[str, Wrote], tally: Tally) -> Iterator[Event]:
+def _user(
+    record: dict[str, Any], message: dict[str, Any], tools: dict[str, Wrote], tally: Tally, first: Origin
+) -> Iterator[Event]:
     content = message.get("content")
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list_of(content)
     details = dict_of(record.get("toolUseResult"))
+    plan = text_of(record.get("planContent"))
+    if plan:
+        # A session opened with a plan that the model had written in another: the record itself says so.
+        yield Wrote((plan,), (), "plan", "", text_of(record.get("uuid")), 500, Status.APPLIED, _inherit(_origin(record, {}), first))
     if "structuredPatch" in details or dict_of(details.get("gitOperation")).get("commit"):
         tally.changed += 1
     for ordinal, block in enumerate(b for b in blocks if isinstance(b, dict)):
@@ -165,11 +173,11 @@ def _user(record: dict[str, Any], message: dict[str, Any], tools: dict[str, Wrot
             text = text_of(block.get("text"))
             if record.get("isCompactSummary"):
                 # Written by the model, though the row is the user's; the row does not name the model.
-                last = next((use.origin for use in reversed(tools.values())), Origin(tool=TOOL))
+                last = next((use.origin for use in reversed(tools.values())), first)
                 origin = _inherit(_origin(record, {}), last)
                 yield Wrote((text,), (), "summary", "", text_of(record.get("uuid")), ordinal, Status.APPLIED, origin)
             else:
-                yield Shown(text)
+                yield Shown(text.replace(plan, "") if plan else text)
         elif block.get("type") == "tool_result":
             use = tools.get(text_of(block.get("tool_use_id")))
             if use is not None and use.kind in AMBIGUOUS:

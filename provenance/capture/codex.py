@@ -228,7 +228,9 @@ class _Reader:
 
     def patched(self, text: str, call: str, ordinal: int, time: str) -> Iterator[Wrote]:
         for change in patch.parse_apply_patch(text):
-            if change.added:
+            if not change.added:
+                self.tally.deletions += 1
+            else:
                 self.edits.add(_key(change.added))
                 path = relative(change.path, self.cwd)
                 yield self.wrote(change.added, change.removed, "patch", path, call, ordinal, time)

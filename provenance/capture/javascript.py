@@ -1,4 +1,4 @@
-"""Reads the string literals in JavaScript source, and which of them reach a call. It runs and fetches nothing.
+"""Reads the string literals in JavaScript source, and which of them reach a call. It runs nothing.
 
 Codex's ``exec`` tool takes a script such as ``text(await tools.apply_patch(patch))``; what the model wrote
 stands in its strings. The reading is of tokens, not of a grammar: a name holds what was last assigned to it
@@ -28,7 +28,7 @@ def calls(source: str, names: Collection[str]) -> list[tuple[str, list[str]]]:
     These are the literals between its parentheses and the values of the variables named there, after
     ``+`` and ``[...].join(...)``.
     """
-    return _Reading(_tokens(source), 64 * len(source) + 1000).calls(names)
+    return _Reading(_tokens(source), len(source)).calls(names)
 
 
 _SPACE = re.compile(r"\s+|//[^\n]*")
@@ -158,13 +158,14 @@ def _unescape(escape: re.Match[str]) -> str:
 class _Reading:
     """Tokens with what is known of their brackets and variables.
 
-    The budget counts tokens visited for a call or an object and characters taken from variables: ``b = a + a``
-    said again and again doubles a text each time.
+    Two budgets keep hostile sources from more than linear time: tokens visited within brackets (calls
+    within calls) and characters taken from variables (``b = a + a``, again and again).
     """
 
-    def __init__(self, tokens: list[_Token], budget: int) -> None:
+    def __init__(self, tokens: list[_Token], length: int) -> None:
         self.tokens = tokens
-        self.budget = budget
+        self.visits = 2 * len(tokens) + 1000
+        self.characters = 16 * length + 1000
         self.closing = _closing(tokens)
         self.assigned: dict[str, tuple[list[int], list[list[str]]]] = {}
         for at, token in enumerate(tokens):
@@ -214,21 +215,21 @@ class _Reading:
         values.append(texts)
 
     def variable(self, at: int) -> list[str]:
-        """The strings held by the variable this token names: the last assigned above, else the first below."""
+        """The strings held by the variable this token names: last assigned above, else first below."""
         places, values = self.assigned.get(self.tokens[at].text, ([], []))
-        if not places or self.is_mark(at - 1, "."):
-            if not all(self.is_mark(at - back, ".") for back in (1, 2, 3)) or not places:  # ...spread
-                return []
+        is_property = self.is_mark(at - 1, ".") and not self.is_mark(at - 2, ".")  # x.name, not ...name
+        if not places or is_property or self.characters <= 0:
+            return []
         texts = values[max(0, bisect_right(places, at) - 1)]
-        self.budget -= sum(map(len, texts)) + 1
-        return texts if self.budget > 0 else []
+        self.characters -= sum(map(len, texts)) + len(texts)
+        return texts
 
     def strings(self, opening: int) -> list[str]:
         """The strings between a bracket and its counterpart."""
         found: list[str] = []
         at, end = opening + 1, self.closing.get(opening, len(self.tokens))
-        while at < end and self.budget > 0:
-            self.budget -= 1
+        while at < end and self.visits > 0:
+            self.visits -= 1
             is_key = self.is_mark(at + 1, ":") and (self.is_mark(at - 1, "{") or self.is_mark(at - 1, ","))
             value, after = (None, at) if is_key else self.concatenation(at, arrays=True)
             if value is not None:
@@ -239,7 +240,7 @@ class _Reading:
         return found
 
     def concatenation(self, at: int, arrays: bool) -> tuple[str | None, int]:
-        """The string that ``a + b + ...`` makes from here on, as far as it is known, and the token after it."""
+        """The string ``a + b + ...`` makes from here on, as far as it is known, and the token after it."""
         parts: list[str] = []
         end = at
         while True:
@@ -256,7 +257,7 @@ class _Reading:
         token = self.token(at)
         if token.kind == "string":
             return self.filled(token), token.after or at + 1
-        if token.text == "String" and self.token(at + 3).kind == "string" and self.token(at + 2).text == "raw":
+        if token.text == "String" and self.token(at + 2).text == "raw" and self.token(at + 3).after:
             return self.term(at + 3, arrays)
         if token.text == "[" and arrays and at in self.closing:
             separator, after = self.join(self.closing[at] + 1)
@@ -272,7 +273,7 @@ class _Reading:
         return None, at
 
     def is_plain(self, at: int) -> bool:
-        """Whether the word stands for its value: it is not called, indexed, assigned or asked for a property."""
+        """Whether the word stands for its value: it is not called, indexed, assigned or looked into."""
         if self.is_mark(at + 1, ".") and self.token(at + 2).text in _SAME_TEXT:
             return True
         return not any(self.is_mark(at + 1, mark) for mark in (".", "(", "[", "="))
@@ -291,7 +292,7 @@ class _Reading:
         return "".join(pieces)
 
     def join(self, at: int) -> tuple[str | None, int]:
-        """The separator of ``.join(...)``, if that stands here with a literal or nothing, and what follows."""
+        """The separator of a ``.join(...)`` with a literal or nothing that stands here, and what follows."""
         if not (self.is_mark(at, ".") and self.token(at + 1).text == "join" and self.is_mark(at + 2, "(")):
             return None, at
         if self.is_mark(at + 3, ")"):
@@ -308,6 +309,8 @@ class _Reading:
             value, after = self.concatenation(at, arrays=False)
             if value is not None:
                 found.append(value)
+            elif self.is_mark(at, ".") and self.token(at + 3).kind == "word":
+                found.extend(self.variable(at + 3))
             at = after
             while at < end and not self.is_mark(at, ","):
                 at = self.closing.get(at, at) + 1

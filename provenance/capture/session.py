@@ -56,6 +56,8 @@ class Tally:
     """Calls of editing tools, whatever became of them."""
     wrote: Counter[str] = field(default_factory=Counter)
     """Outputs read, by kind."""
+    deletions: int = 0
+    """Edits read that only took text away."""
     cut: str = ""
     """Why the rest of the file could not be read, where that is so."""
     changed: int = 0
@@ -64,7 +66,7 @@ class Tally:
     @property
     def silent(self) -> bool:
         """Whether the file shows changes, or editing calls, of which no edit was read."""
-        return (self.changed > 0 or self.edit_calls > 0) and not EDIT_KINDS & self.wrote.keys()
+        return (self.changed > 0 or self.edit_calls > 0) and not self.deletions and not EDIT_KINDS & self.wrote.keys()
 
 
 def records(lines: Iterator[bytes], tally: Tally) -> Iterator[dict[str, Any]]:

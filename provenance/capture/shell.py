@@ -106,6 +106,12 @@ class _Script:
                 return command.heredocs[0].text
         return self.source
 
+    def end_pipeline(self) -> None:
+        """Begins a new pipeline, unless the last one has nothing in it yet."""
+        *others, last = self.pipelines[-1]
+        if others or last.words or last.outputs or last.strings or last.heredocs:
+            self.pipelines.append([_Command()])
+
 
 @dataclass(slots=True)
 class _Word:
@@ -149,7 +155,7 @@ class _Reader:
                 self.at += 1
                 self.bodies(depth > 0)
                 if command.words or len(pipeline) == 1:  # after "|" the pipeline goes on
-                    script.pipelines.append([_Command()])
+                    script.end_pipeline()
             elif char == "#":
                 end = text.find("\n", self.at)
                 self.at = end if end >= 0 else len(text)
@@ -161,7 +167,7 @@ class _Reader:
             elif char in ";&()" or text.startswith("||", self.at):
                 self.at += 2 if char == "|" else 1
                 groups = max(0, groups + (char == "(") - (char == ")"))
-                script.pipelines.append([_Command()])
+                script.end_pipeline()
             elif char == "|":
                 self.at += 1
                 pipeline.append(_Command())
@@ -169,6 +175,8 @@ class _Reader:
                 word = self.word(depth)
                 if word.quoted or any(word.pieces):  # a line continuation is no word
                     command.words.append(word)
+        script.end_pipeline()
+        script.pipelines.pop()
         script.source = text[start : self.at]
         self.at += len(close)
         return script

@@ -117,7 +117,7 @@ def _refuse_array(file: str) -> None:
         return  # plan reports a file that cannot be read
     if first == b"[":
         raise DatasetError(
-            f"{file}: one JSON array, which cannot be streamed (convert it to JSONL, one object a line, or Parquet)"
+            f"{file}: one JSON array, which cannot be streamed (convert it to JSONL or Parquet)"
         )
 
 

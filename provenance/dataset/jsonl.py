@@ -42,14 +42,14 @@ def plan(file: str, columns: Sequence[str], target_size: int) -> FilePlan:
     return FilePlan(
         tuple(
             WorkUnit(file, "jsonl", first, last, -1, last - first, stamp, tuple(columns))
-            for first, last in zip(edges, edges[1:], strict=False)
+            for first, last in itertools.pairwise(edges)
         ),
         fields,
     )
 
 
 def read(unit: WorkUnit) -> Iterator[Batch]:
-    """The lines that start in the unit's range. A packed file that breaks off yields its whole lines first."""
+    """The lines that start in the unit's range. A packed file that breaks off yields whole lines first."""
     row, line, done = 0, 1, 0
     try:
         with open(unit.file, "rb") as raw:
@@ -57,12 +57,17 @@ def read(unit: WorkUnit) -> Iterator[Batch]:
             plain = not _packing(start) and not _wide_codec(start)
             if plain:
                 position = _line_start(raw, unit.first, unit.last)
-                chunks = _range(raw, position, unit.last)
+                # The first line starts at byte 0, before a byte order mark, wherever the file is cut.
+                last = max(unit.last, position + 1) if unit.first == 0 < unit.last else unit.last
+                chunks = _range(raw, position, last)
             else:
                 position = 0
                 chunks = _as_utf8(_unpacked(raw, _packing(start)))
             for begin, block in _blocks(chunks, position):
-                reached = begin + len(block) if plain else raw.tell()
+                if plain:
+                    reached = begin + len(block)
+                else:  # Arrow's decompressor closes the file when it has read it all
+                    reached = unit.last if raw.closed else raw.tell()
                 size = max(0, min(reached, unit.last) - unit.first - done)
                 done += size
                 batch, lines = rows.parse(unit, block, begin, row, line)

@@ -93,7 +93,7 @@ def read(unit: WorkUnit) -> Iterator[Batch]:
             compressed, uncompressed = _group_size(about, chosen)
             rows = 0
             try:
-                row_size = max(row_size, uncompressed / about.num_rows, _probe(parquet, group, chosen))
+                row_size = max(row_size, uncompressed / about.num_rows + _probe(parquet, group, chosen))
                 for arrow in _record_batches(parquet, group, chosen, _rows_for(row_size)):
                     row_size = max(row_size, arrow.nbytes / max(1, arrow.num_rows))
                     size = compressed * (rows + arrow.num_rows) // about.num_rows
@@ -101,14 +101,10 @@ def read(unit: WorkUnit) -> Iterator[Batch]:
                     yield _batch(arrow, chosen, base + rows, size)
                     rows += arrow.num_rows
             except (pa.ArrowException, OSError) as error:
-                raise DatasetError(
-                    f"{unit.file}: row group {group} is damaged: {_first_line(error)} (copy or write the file again)"
-                ) from error
+                raise DatasetError(_damaged(unit, group, _first_line(error))) from error
             if rows != about.num_rows:
-                raise DatasetError(
-                    f"{unit.file}: row group {group} is damaged: {rows} rows where the footer says "
-                    f"{about.num_rows} (copy or write the file again)"
-                )
+                reason = f"{rows} rows where the footer says {about.num_rows}"
+                raise DatasetError(_damaged(unit, group, reason))
             base += rows
 
 
@@ -133,6 +129,10 @@ def _open(file: str) -> Any:
         raise DatasetError(
             f"{file}: damaged Parquet footer: {_first_line(error)} (copy or write the file again)"
         ) from error
+
+
+def _damaged(unit: WorkUnit, group: int, reason: str) -> str:
+    return f"{unit.file}: row group {group} is damaged: {reason} (copy or write the file again)"
 
 
 def _first_line(error: BaseException) -> str:
@@ -162,7 +162,7 @@ def _leaves_below(path: str, kind: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _is_list(kind: Any) -> bool:
-    return (
+    return bool(
         pa.types.is_list(kind)
         or pa.types.is_large_list(kind)
         or pa.types.is_fixed_size_list(kind)
@@ -198,14 +198,28 @@ def _rows_for(row_size: float) -> int:
 
 
 def _probe(parquet: Any, group: int, chosen: Sequence[Leaf]) -> float:
-    """Bytes of a row as read. The footer's figure is after dictionary encoding: a 1 MB text that stands
-    in every row counts there once."""
-    arrow = next(_record_batches(parquet, group, chosen, PROBE_ROWS), None)
+    """Bytes of a row, as read, of those columns whose figure in the footer does not tell.
+
+    That figure is after dictionary encoding: a 1 MB text that stands in every row counts there once.
+    """
+    about = parquet.metadata.row_group(group)
+    folded = [leaf for leaf in chosen if _is_folded(about.column(leaf.column))]
+    if not folded:
+        return 0.0
+    arrow = next(_record_batches(parquet, group, folded, PROBE_ROWS), None)
     return arrow.nbytes / max(1, arrow.num_rows) if arrow is not None else 0.0
 
 
+def _is_folded(chunk: Any) -> bool:
+    """Whether the chunk seems to hold only a dictionary and numbers into it, at most 32 bits a value."""
+    if not chunk.has_dictionary_page:
+        return False
+    dictionary = chunk.data_page_offset - chunk.dictionary_page_offset
+    return bool(chunk.total_compressed_size - dictionary <= 5 * chunk.num_values + 1024)
+
+
 def _record_batches(parquet: Any, group: int, chosen: Sequence[Leaf], rows: int) -> Iterator[Any]:
-    # By column number: ParquetFile.iter_batches takes dotted names, which are ambiguous where names have dots.
+    # By number: the dotted names that ParquetFile.iter_batches takes are ambiguous where a name has dots.
     numbers = [leaf.column for leaf in chosen]
     batches: Iterator[Any] = parquet.reader.iter_batches(
         rows, row_groups=[group], column_indices=numbers, use_threads=False

@@ -1,8 +1,8 @@
 """Lines of JSON as texts; a line that cannot be read is a ``Skipped``. It opens no file.
 
-Numbers outside the range of a double, NaN, Infinity and lone surrogates (``"\\ud83d"``) are accepted, as Python's
-``json`` writes them. A lone surrogate is encoded with ``surrogatepass``, as ``model.ingredient_id`` does: three
-bytes, not valid UTF-8, and different texts stay different.
+NaN, Infinity, numbers out of range and lone surrogates (``"\\ud83d"``) are accepted, as Python's ``json``
+writes them. A lone surrogate is encoded with ``surrogatepass``, as ``model.ingredient_id`` does: three bytes
+that are not valid UTF-8, so that different texts stay different.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ def parse(unit: WorkUnit, block: bytes, position: int, row: int, line: int) -> t
     sinks: dict[tuple[str, int], Sink] = {}
     skipped: list[Skipped] = []
     first_row, nulls = row, 0
+    at, counted = position, 0
     for number, text in enumerate(lines):
         try:
             try:
@@ -106,8 +107,9 @@ def parse(unit: WorkUnit, block: bytes, position: int, row: int, line: int) -> t
                     elif item is None and select(key) is not PASS:
                         nulls += 1
         except NotARow as error:
-            at = sum(len(before) + 1 for before in lines[:number])
-            where = f"line {line + number}" if unit.first == 0 else f"byte {position + at}"
+            at += sum(len(before) + 1 for before in lines[counted:number])
+            counted = number
+            where = f"line {line + number}" if unit.first == 0 else f"byte {at}"
             skipped.append(Skipped(f"{unit.file} {where}", str(error)))
         row += 1
     texts = tuple(_texts(field, depth, sinks[field, depth]) for field, depth in sorted(sinks))
@@ -158,7 +160,7 @@ def _leaves(row: dict[str, Any], select: Callable[[str], str]) -> list[Leaf]:
 
 
 def _selector(columns: Sequence[str]) -> Callable[[str], str]:
-    """Whether a field is to be read, lies above one that is, or is to be passed over; remembered per batch."""
+    """Whether a field is to be read, lies above one that is, or is to be passed over."""
     if not columns:
         return lambda path: READ
     known: dict[str, str] = {}

@@ -52,7 +52,7 @@ class Texts(NamedTuple):
 
     field: str
     data: bytes | memoryview
-    """Text ``i`` is ``data[offsets[i]:offsets[i + 1]]``, whatever lies before the first and after the last."""
+    """Text ``i`` is ``data[offsets[i]:offsets[i + 1]]``, there may be more around them."""
     offsets: NDArray[np.int64]
     rows: NDArray[np.int64]
     """The row of each text, counted from 0 within the unit."""
@@ -95,7 +95,7 @@ class FilePlan(NamedTuple):
 
 
 def field_name(template: str, ordinals: Iterable[int]) -> str:
-    """The template with its list positions filled in: ``messages[].content``, (2,) -> ``messages[2].content``."""
+    """The template with list positions filled in: ``messages[].content``, (2,) -> ``messages[2].content``."""
     parts = template.split("[]")
     name = parts[0]
     positions = iter(ordinals)

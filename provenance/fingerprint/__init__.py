@@ -10,7 +10,7 @@ from provenance.fingerprint import reference
 from provenance.fingerprint.recipe import RECIPE, Recipe
 from provenance.model import Fingerprint
 
-__all__ = ["ENGINE", "RECIPE", "Recipe", "engine", "exact_digest", "fingerprint", "outline"]
+__all__ = ["ENGINE", "RECIPE", "Recipe", "blind", "engine", "exact_digest", "fingerprint", "outline"]
 
 
 def _choose() -> tuple[Any, str]:
@@ -36,6 +36,12 @@ def outline(text: bytes) -> Fingerprint:
     """The fingerprint of a text without its grams: tokens, digest and stream."""
     tokens, stream, _, _, _ = engine.measure(text)
     return Fingerprint(tokens, exact_digest(text), stream, b"", b"", b"")
+
+
+def blind(token: bytes) -> bytes:
+    """A token without its name: what is left when every name and every number is blotted out."""
+    kind, _ = reference.classify(token, reference.token_hash(token))
+    return b"name" if kind == reference.NAME else b"0" if kind == reference.NUMERIC else token
 
 
 def exact_digest(text: bytes) -> bytes:

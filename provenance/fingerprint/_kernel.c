@@ -39,11 +39,13 @@ typedef struct {
     Py_ssize_t references; /* changed under the GIL only */
     uint32_t k, distinct, structure, shingle;
     uint64_t base_k, base_shingle; /* BASE to the power of k and of shingle */
-    uint64_t back[K_MAX];          /* the code of a name last used that many tokens before; back[0] is NEW */
+    uint64_t gain[K_MAX];          /* the code of a name last used that many tokens before, less NEW */
     uint64_t turn[K_MAX];          /* what a gram's hash loses when the name so far after its old start turns NEW */
     uint64_t keywords[KEYWORDS_MAX + 1]; /* hashes; number 0 is nobody's */
     uint8_t keyword_kinds[KEYWORDS_MAX + 1];
-    uint16_t slots[SLOTS]; /* hash to number of the keyword, open addressing */
+    uint16_t slots[SLOTS]; /* the first keyword of each slot: the top bits of the hash */
+    uint16_t chain[KEYWORDS_MAX + 1]; /* the next keyword of the same slot */
+    uint8_t wordy[256];    /* all ones where a name or keyword may begin */
     uint8_t firsts[256];   /* WORD, DIGIT or SINGLE: what begins with this byte; what is beyond ASCII is asked again */
     uint8_t marks[256];    /* MARK for structural punctuation */
     uint8_t plane[0x10000]; /* SEPARATOR, WORD or SINGLE, of the code points of the basic plane */
@@ -63,16 +65,19 @@ typedef struct {
 typedef struct {
     uint64_t start[BLOCK], end[BLOCK]; /* byte span in the text */
     uint64_t value[BLOCK], symbol[BLOCK];
+    uint64_t code[BLOCK]; /* in the parameterised form, of a token without a previous use */
     uint8_t kind[BLOCK];
+    uint8_t back[BLOCK]; /* distance to the previous use of the symbol, 0 if there is none within a gram */
     uint8_t next[BLOCK]; /* distance to the next use of the symbol, 0 while there is none within a gram */
     size_t n;            /* the tokens held, those of the past included */
     uint64_t count;      /* tokens of the text before this block */
     uint64_t stream, literal, parameterised;
-    uint32_t distinct, structure;
+    uint64_t distinct, structure;
     uint64_t serial;      /* of the token at 0; texts are more than a gram apart */
     uint64_t head[HEADS]; /* the serial of the last token whose symbol fell into the bucket */
     uint64_t key[BLOCK], hash[BLOCK]; /* of the eligible grams, with the literal hash */
-    uint32_t last[BLOCK];             /* and the index of its last token */
+    uint8_t structured[BLOCK];
+    uint16_t last[BLOCK]; /* the index of the last token */
 } Work;
 
 /* ---- bytes and integers, little-endian wherever they are stored ---- */
@@ -320,17 +325,19 @@ static void classify(const Tables *tables, const Text *text, Work *work) {
         size_t length = (size_t)(work->end[i] - work->start[i]);
         uint64_t value = token_hash(token, length, text->readable - (size_t)work->start[i]);
         uint8_t first = token[0];
-        size_t slot = value >> 52, whole;
-        uint16_t number = tables->slots[slot];
-        while (number && tables->keywords[number] != value)
-            number = tables->slots[++slot & (SLOTS - 1)];
-        uint8_t kind = number ? tables->keyword_kinds[number] : NAME;
-        kind = tables->firsts[first] == WORD ? kind : tables->marks[first];
+        uint32_t number = tables->slots[value >> 52];
+        while (tables->chain[number] && tables->keywords[number] != value)
+            number = tables->chain[number];
+        uint32_t keyword = 0 - (uint32_t)(tables->keywords[number] == value);
+        uint32_t kind = NAME ^ (keyword & (NAME ^ tables->keyword_kinds[number]));
+        kind = (kind & tables->wordy[first]) | tables->marks[first];
+        size_t whole;
         if (first >= 0x80 && character(tables, decode(token, length, &whole)) == SINGLE)
             kind = 0;
         work->value[i] = value;
         work->symbol[i] = tables->firsts[first] == DIGIT ? NUMBER : value;
-        work->kind[i] = kind;
+        work->code[i] = kind & NAME ? NEW : work->symbol[i];
+        work->kind[i] = (uint8_t)kind;
     }
 }
 
@@ -341,6 +348,7 @@ static void begin(const Tables *tables, Work *work) {
     size_t past = K_MAX - tables->k;
     memset(work->value + past, 0, tables->k * sizeof *work->value);
     memset(work->symbol + past, 0, tables->k * sizeof *work->symbol);
+    memset(work->code + past, 0, tables->k * sizeof *work->code);
     memset(work->kind + past, 0, tables->k);
     memset(work->next + past, 0, tables->k);
     work->count = work->stream = work->literal = work->parameterised = 0;
@@ -357,6 +365,7 @@ static int next_block(const Tables *tables, Text *text, Work *work) {
     memmove(work->end, work->end + by, K_MAX * sizeof *work->end);
     memmove(work->value, work->value + by, K_MAX * sizeof *work->value);
     memmove(work->symbol, work->symbol + by, K_MAX * sizeof *work->symbol);
+    memmove(work->code, work->code + by, K_MAX * sizeof *work->code);
     memmove(work->kind, work->kind + by, K_MAX);
     memmove(work->next, work->next + by, K_MAX);
     work->count += by;
@@ -366,56 +375,63 @@ static int next_block(const Tables *tables, Text *text, Work *work) {
     return work->n > K_MAX;
 }
 
-/* The distance of token i to the previous use of its symbol within a gram, or 0. A bucket remembers its last token: if
- * that lies outside the gram there is no previous use; if it is another symbol (one in fifty) all k - 1 are compared. */
-static inline uint32_t previous(const Tables *tables, Work *work, size_t i) {
-    uint64_t symbol = work->symbol[i], *head = &work->head[symbol & (HEADS - 1)];
-    uint64_t back = work->serial + i - *head;
-    *head = work->serial + i;
-    if (back >= tables->k)
-        return 0;
-    if (work->symbol[i - back] == symbol)
-        return (uint32_t)back;
-    for (uint32_t b = (uint32_t)back + 1; b < tables->k; b++)
-        if (work->symbol[i - b] == symbol)
-            return b;
-    return 0;
+/* The distance of every token of this block to the previous use of its symbol within a gram, or 0; and forward, to the
+ * next. A bucket remembers its last token: if that lies outside the gram there is no previous use; if it has another
+ * symbol (one in fifty) all k - 1 are compared. */
+static void uses(const Tables *tables, Work *work) {
+    const uint32_t k = tables->k;
+    for (size_t i = K_MAX; i < work->n; i++) {
+        const uint64_t symbol = work->symbol[i], serial = work->serial + i;
+        uint64_t *head = &work->head[symbol & (HEADS - 1)];
+        uint64_t back = serial - *head;
+        *head = serial;
+        back &= (uint64_t)0 - (back < k); /* 0 compares the token with itself */
+        if (work->symbol[i - back] != symbol) {
+            while (++back < k && work->symbol[i - back] != symbol)
+                ;
+            back = back < k ? back : 0;
+        }
+        work->back[i] = (uint8_t)back;
+        work->next[i] = 0;
+        work->next[i - back] = (uint8_t)back;
+    }
 }
 
 /* The eligible grams that end in this block; their number. Of each the key, the literal hash and the last token.
  *
- * Entering token: its code joins the parameterised hash; it is new, or its previous use learns of it. Leaving token: its
- * code is subtracted (a name that leaves is NEW, its previous use left before it); if it is used again within the gram,
- * that use, if a name, turns from a back-reference to NEW; otherwise one distinct symbol less. */
+ * Entering token: its code joins the parameterised hash; it is one distinct symbol more if it has no previous use.
+ * Leaving token: its code is subtracted (a name that leaves is NEW: its previous use left before it); if it is used
+ * again within the gram, that use, if a name, turns from a back-reference to NEW; if not, one distinct symbol less. */
 static size_t grams(const Tables *tables, Work *work) {
     const uint32_t k = tables->k;
-    const uint64_t base_k = tables->base_k;
+    const uint64_t base_k = tables->base_k, warm = work->count + 1;
     uint64_t stream = work->stream, literal = work->literal, parameterised = work->parameterised;
-    uint32_t distinct = work->distinct, structure = work->structure;
-    uint64_t count = work->count;
+    uint64_t distinct = work->distinct, structure = work->structure;
     size_t found = 0;
-    for (size_t i = K_MAX; i < work->n; i++) {
-        const size_t gone = i - k;
-        const uint64_t value = work->value[i];
-        const uint32_t back = previous(tables, work, i), next = work->next[gone];
-        const uint32_t name = work->kind[i] & NAME, orphan = work->kind[gone + next] & NAME;
+    uses(tables, work);
+    for (size_t i = K_MAX, gone = K_MAX - k; i < work->n; i++, gone++) {
+        const uint64_t value = work->value[i], back = work->back[i], next = work->next[gone];
+        const uint64_t entering = work->kind[i], leaving = work->kind[gone];
+        const uint64_t name = entering & NAME, orphan = work->kind[gone + next] & NAME;
 
-        const uint64_t leaves = work->kind[gone] & NAME ? NEW : work->symbol[gone];
-        const uint64_t enters = name ? tables->back[back] : work->symbol[i];
+        const uint64_t enters = work->code[i] + (tables->gain[back] & ((uint64_t)0 - name));
+        const uint64_t loses = work->code[gone] * base_k + (tables->turn[next] & ((uint64_t)0 - orphan));
         stream = stream * BASE + value;
         literal = literal * BASE + (value - work->value[gone] * base_k);
-        parameterised = parameterised * BASE + (enters - leaves * base_k - (orphan ? tables->turn[next] : 0));
-        distinct += (back == 0) - (uint32_t)(next == 0);
-        structure += (work->kind[i] >> 1 | (name & (back > 0))) - (work->kind[gone] >> 1) - (orphan & (next > 0));
-        work->next[i] = 0;
-        work->next[i - back] = (uint8_t)back;
+        parameterised = parameterised * BASE + (enters - loses);
+        distinct += (uint64_t)(back == 0) - (uint64_t)(next == 0);
+        structure += ((entering >> 1) & (uint64_t)(back == 0)) + (name & (uint64_t)(back > 0));
+        structure -= ((leaving >> 1) & (uint64_t)(next == 0)) + (orphan & (uint64_t)(next > 0));
 
         const uint64_t structured = structure >= tables->structure;
-        work->key[found] = (mix(structured ? parameterised ^ K5 : literal) & ~(uint64_t)1) | structured;
         work->hash[found] = literal;
-        work->last[found] = (uint32_t)i;
-        found += (distinct >= tables->distinct) & (count + (i - K_MAX) + 1 >= k);
+        work->key[found] = structured ? parameterised ^ K5 : literal;
+        work->structured[found] = (uint8_t)structured;
+        work->last[found] = (uint16_t)i;
+        found += (distinct >= tables->distinct) & (warm + (i - K_MAX) >= k);
     }
+    for (size_t i = 0; i < found; i++)
+        work->key[i] = (mix(work->key[i]) & ~(uint64_t)1) | work->structured[i];
     work->stream = stream, work->literal = literal, work->parameterised = parameterised;
     work->distinct = distinct, work->structure = structure;
     return found;
@@ -609,7 +625,7 @@ static uint64_t number_of(const Index *index, uint64_t key) {
 static Status probe(const Tables *tables, Work *work, Text text, uint32_t unit, const Index *index, Bytes *hits) {
     begin(tables, work);
     while (next_block(tables, &text, work)) {
-        size_t found = grams(tables, work), passed = 0;
+        size_t found = grams(tables, work);
         if (work->count + work->n - K_MAX >= UINT32_MAX)
             return TOO_LONG;
         for (size_t i = 0; index->blocks && i < found; i++)
@@ -929,10 +945,8 @@ static void mark_plane(Tables *tables, const uint8_t *ranges, size_t pairs, uint
 static void add_keywords(Tables *tables, size_t *number, const uint8_t *hashes, size_t count, uint8_t kind) {
     for (size_t i = 0; i < count; i++) {
         uint64_t value = load64(hashes + 8 * i);
-        size_t slot = value >> 52;
-        while (tables->slots[slot & (SLOTS - 1)])
-            slot++;
-        tables->slots[slot & (SLOTS - 1)] = (uint16_t)++*number;
+        tables->chain[++*number] = tables->slots[value >> 52];
+        tables->slots[value >> 52] = (uint16_t)*number;
         tables->keywords[*number] = value;
         tables->keyword_kinds[*number] = kind;
     }
@@ -945,16 +959,17 @@ static void fill_tables(Tables *tables, const Py_buffer *view) {
     size_t number = 0;
     tables->base_k = power(BASE, tables->k);
     tables->base_shingle = power(BASE, tables->shingle);
-    tables->back[0] = NEW;
     for (uint32_t i = 1; i < tables->k; i++) {
-        tables->back[i] = mix(i ^ K4);
-        tables->turn[i] = (tables->back[i] - NEW) * power(BASE, tables->k - i);
+        tables->gain[i] = mix(i ^ K4) - NEW;
+        tables->turn[i] = tables->gain[i] * power(BASE, tables->k - i);
     }
+    tables->keyword_kinds[0] = NAME;
     add_keywords(tables, &number, structural, (size_t)view[0].len / 8, MARK);
     add_keywords(tables, &number, plain, (size_t)view[1].len / 8, 0);
     for (int i = 0; i < 256; i++) {
         uint8_t letter = (uint8_t)((i | 0x20) - 'a') < 26 || i == '_' || i >= 0x80;
         tables->firsts[i] = letter ? WORD : (uint8_t)(i - '0') < 10 ? DIGIT : SINGLE;
+        tables->wordy[i] = letter ? 0xFF : 0;
     }
     for (Py_ssize_t i = 0; i < view[4].len; i++)
         if (tables->firsts[punctuation[i]] == SINGLE)

@@ -16,8 +16,8 @@ class Recipe(msgspec.Struct, frozen=True):
     """Gram positions of a window; the index keeps at least one eligible gram of each."""
     distinct: int = 12
     """A gram with fewer distinct symbols is never eligible (numbers count as one symbol)."""
-    structure: int = 6
-    """A gram with fewer structural marks (brackets, operators, keywords, back-references) is compared literally."""
+    structure: int = 5
+    """A gram with fewer signs of structure (distinct marks of code, back-references) is compared literally."""
     shingle: int = 5
     """Tokens of a MinHash shingle."""
     permutations: int = 128

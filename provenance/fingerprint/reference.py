@@ -133,8 +133,8 @@ def measure(data: bytes) -> tuple[int, int, bytes, bytes, bytes]:
 
     A gram is k consecutive tokens. Its parameterised form replaces a name by the distance back to its
     previous use within the gram, or by "new" (Baker 1993), and a number by one symbol. With fewer than
-    ``structure`` structural marks (keywords and punctuation of code, back-references of names) its key is
-    the hash of the literal tokens (bit 0 clear), otherwise of the parameterised form (bit 0 set). The check
+    ``structure`` signs of structure (distinct keywords and punctuation of code, and back-references of names:
+    rows of a table repeat a few marks and so have little) its key is the hash of the literal tokens (bit 0 clear), otherwise of the parameterised form (bit 0 set). The check
     is 16 bits of the literal hash. A gram with fewer than ``distinct`` distinct symbols is left out.
     """
     values, stream, grams = _grams(data)
@@ -171,7 +171,7 @@ def _grams(data: bytes) -> tuple[list[int], int, Iterator[tuple[int, int, int]]]
                 code = symbol
                 if classes[at] == NAME:
                     code = BACK[back] if back else NEW
-                structure += marks[at] or (classes[at] == NAME and back > 0)
+                structure += back == 0 if marks[at] else classes[at] == NAME and back > 0
                 literal = (literal * BASE + values[at]) & M
                 parameterised = (parameterised * BASE + code) & M
             if len(last_use) < RECIPE.distinct:

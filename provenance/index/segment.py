@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 CAP = 64
 """Postings kept of one gram: the earliest ingredients, since a finding names the earliest and counts the rest."""
+VERBATIM = 1 << 16
+"""Set in a posting's check: a hit counts only if the 16 bits below agree."""
 GAP = RECIPE.k
 """Positions left free between passages, so that no diagonal runs from one into the next."""
 NAMES = (
@@ -105,7 +107,7 @@ def build(folder: Path, ingredients: Iterable[Ingredient], common: dict[str, NDA
         kept = 0
         for print_ in (one.whole, *one.passages):
             exacts.setdefault((print_.stream, print_.digest), (number, print_.tokens))
-        for passage in one.passages:
+        for passage, verbatim in zip(one.passages, one.verbatim, strict=True):
             keys = np.frombuffer(passage.keys, "<u8")
             positions = np.frombuffer(passage.positions, "<u4")
             chosen = select.select(passage.tokens, keys, positions, _within(keys, suppressed))
@@ -116,7 +118,9 @@ def build(folder: Path, ingredients: Iterable[Ingredient], common: dict[str, NDA
             kept += len(chosen.chosen)
             columns["key"].append(keys[chosen.chosen])
             columns["position"].append(positions[chosen.chosen] + np.uint32(offset))
-            columns["check"].append(np.frombuffer(passage.checks, "<u2")[chosen.chosen].astype(np.uint32))
+            checks = np.frombuffer(passage.checks, "<u2").astype(np.uint32)
+            checks[list(verbatim)] |= np.uint32(VERBATIM)
+            columns["check"].append(checks[chosen.chosen])
             columns["number"].append(np.full(len(chosen.chosen), number, np.uint32))
             offset += passage.tokens + GAP
         if not kept:

@@ -2,7 +2,8 @@
 
 Windows are w consecutive gram *positions*: over the list of eligible grams alone, up to 42 % of shared runs
 would be missed. In each the least structured eligible gram is kept, a literal one only if there is none;
-of equals the rightmost. A passage with fewer than w positions is one window.
+of equals the rightmost. A passage with fewer than w positions is one window. Its first and last eligible
+gram are kept besides, so that a passage that stands whole in a text is verified from end to end.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ def select(
     place = np.zeros(count, np.intp)
     place[positions] = np.arange(len(positions))
     return Selection(
-        chosen=place[np.unique(best[~empty])],
+        chosen=np.unique(np.concatenate([place[best[~empty]], np.flatnonzero(~common)[[0, -1]]]))
+        if not common.all()
+        else np.empty(0, np.intp),
         windows=len(windows),
         floor=int((empty & ~any_eligible).sum()),
         commons=int((empty & any_eligible).sum()),
