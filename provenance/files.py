@@ -85,5 +85,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[None]:
 
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except (BlockingIOError, PermissionError) as error:
-            raise StoreError(f"{path.parent}: another run is at work here (wait for it, or name another folder)") from error
+            raise StoreError(
+                f"{path.parent}: another run is at work here (wait for it, or name another folder)"
+            ) from error
         yield

@@ -1,4 +1,4 @@
-"""Transcripts into the store: finds them, reads them, keeps what the model added. It judges nothing and prints nothing."""
+"""Transcripts into the store: finds them, reads them, keeps what the model added. It judges and prints nothing."""
 
 from __future__ import annotations
 

@@ -92,12 +92,23 @@ def match(data: Any, offsets: NDArray[np.int64], index: Index, similar: bool = T
     return int(tokens.sum(dtype=np.uint64)), each()
 
 
-HIT = [("unit", "<u4"), ("position", "<u4"), ("start", "<u8"), ("end", "<u8"), ("gram", "<u4"), ("check", "<u4")]
+HIT = [
+    ("unit", "<u4"),
+    ("position", "<u4"),
+    ("start", "<u8"),
+    ("end", "<u8"),
+    ("gram", "<u4"),
+    ("check", "<u4"),
+]
 """``reference.HIT`` as a numpy record."""
 
 
 def _exact(
-    data: Any, offsets: NDArray[np.int64], tokens: NDArray[np.uint32], streams: NDArray[np.uint64], part: segment.Segment
+    data: Any,
+    offsets: NDArray[np.int64],
+    tokens: NDArray[np.uint32],
+    streams: NDArray[np.uint64],
+    part: segment.Segment,
 ) -> Iterator[tuple[int, _Candidate]]:
     """Units whose every token is that of an ingredient, or of one of its passages."""
     import numpy as np
@@ -116,7 +127,10 @@ def _exact(
                 grade = Grade.COPIED if count >= EXACT_TOKENS else Grade.IDIOM
                 share = count / max(1, int(part.tokens[number]))
                 spans = ((0, count),)
-                yield int(unit), _Candidate(number, Similarity.EXACT, grade, spans, spans[0], share, 0.0, 0, len(text))
+                yield (
+                    int(unit),
+                    _Candidate(number, Similarity.EXACT, grade, spans, spans[0], share, 0.0, 0, len(text)),
+                )
             at += 1
 
 
@@ -129,7 +143,11 @@ def _aligned(hits: Any, part: segment.Segment) -> Iterator[tuple[int, _Candidate
     first, last = part.starts[hits["gram"]], part.starts[hits["gram"] + 1]
     repeats = (last - first).astype(np.int64)
     which = np.repeat(np.arange(len(hits)), repeats)
-    at = np.arange(len(which)) - np.repeat(np.cumsum(repeats) - repeats, repeats) + np.repeat(first.astype(np.int64), repeats)
+    at = (
+        np.arange(len(which))
+        - np.repeat(np.cumsum(repeats) - repeats, repeats)
+        + np.repeat(first.astype(np.int64), repeats)
+    )
     postings = part.postings[at]
     unit = hits["unit"][which].astype(np.int64)
     number = postings["ingredient"].astype(np.int64)
@@ -144,12 +162,15 @@ def _aligned(hits: Any, part: segment.Segment) -> Iterator[tuple[int, _Candidate
     bounds = np.flatnonzero(np.diff(unit[order]) | np.diff(number[order])) + 1
     for group in np.split(order, bounds):
         hit = hits[which[group]]
-        yield int(unit[group[0]]), _candidate(
-            int(number[group[0]]),
-            list(zip(position[group].tolist(), theirs[group].tolist(), literal[group].tolist(), strict=True)),
-            int(part.tokens[number[group[0]]]),
-            int(hit["start"].min()),
-            int(hit["end"].max()),
+        yield (
+            int(unit[group[0]]),
+            _candidate(
+                int(number[group[0]]),
+                list(zip(position[group].tolist(), theirs[group].tolist(), literal[group].tolist(), strict=True)),
+                int(part.tokens[number[group[0]]]),
+                int(hit["start"].min()),
+                int(hit["end"].max()),
+            ),
         )
 
 
@@ -248,7 +269,10 @@ def _similar(
             if jaccard >= JACCARD and size >= SIMILAR_TOKENS and max(size, count) <= COMPARABLE * min(size, count):
                 length = int(offsets[unit + 1] - offsets[unit])
                 grade = Grade.NEAR_COPY
-                yield unit, _Candidate(number, Similarity.SIMILAR, grade, ((0, count),), (0, 0), 0.0, jaccard, 0, length)
+                yield (
+                    unit,
+                    _Candidate(number, Similarity.SIMILAR, grade, ((0, count),), (0, 0), 0.0, jaccard, 0, length),
+                )
 
 
 def _fold(candidates: list[_Candidate], tokens: int, text: bytes, part: segment.Segment) -> Iterator[Match]:
@@ -302,5 +326,3 @@ def _strength(one: _Candidate) -> tuple[Any, ...]:
 
 def _overlap(a: tuple[tuple[int, int], ...], b: tuple[tuple[int, int], ...]) -> int:
     return _length(a) + _length(b) - _length(_union([*a, *b]))
-
-

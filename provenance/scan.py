@@ -21,7 +21,7 @@ from provenance.dataset import WorkUnit
 from provenance.errors import DatasetError, StoreError
 from provenance.fingerprint import ENGINE, RECIPE
 from provenance.index import Index
-from provenance.model import Address, Evidence, Grade, Match, Origin, Similarity, Skipped, Status
+from provenance.model import Address, Match, Origin, Skipped
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -214,7 +214,12 @@ def _rows(texts: dataset.Texts, found: matching.Found) -> Iterator[dict[str, Any
     first, end = int(texts.offsets[found.unit]), int(texts.offsets[found.unit + 1])
     content = fingerprint.exact_digest(bytes(memoryview(texts.data)[first:end])).hex()
     field = dataset.field_name(texts.field, texts.ordinals[found.unit])
-    address = {"row": int(texts.rows[found.unit]), "field": field, "content": content, "unit_tokens": found.tokens}
+    address = {
+        "row": int(texts.rows[found.unit]),
+        "field": field,
+        "content": content,
+        "unit_tokens": found.tokens,
+    }
     for one in found.matches:
         facts = msgspec.structs.asdict(one)
         origin = facts.pop("origin")
@@ -236,7 +241,14 @@ def _schema() -> pa.Schema:
     import pyarrow as pa
 
     text, number = pa.string(), pa.int64()
-    kinds = {"where": text, "reason": text, "row": number, "field": text, "content": text, "unit_tokens": number}
+    kinds = {
+        "where": text,
+        "reason": text,
+        "row": number,
+        "field": text,
+        "content": text,
+        "unit_tokens": number,
+    }
     return pa.schema(list((kinds | fact_kinds()).items()))
 
 
@@ -262,7 +274,9 @@ def _prepare(out: Path, key: str, ids: dict[str, WorkUnit]) -> Path:
     parts = out / "parts"
     parts.mkdir(parents=True, exist_ok=True)
     with files.replacing(out / "plan.json") as file:
-        file.write(msgspec.json.encode({"format": FORMAT, "run": hashlib.sha256(key.encode()).hexdigest(), "units": ids}))
+        file.write(
+            msgspec.json.encode({"format": FORMAT, "run": hashlib.sha256(key.encode()).hexdigest(), "units": ids})
+        )
     for name in ("_SUCCESS", "scan.json"):
         (out / name).unlink(missing_ok=True)
     for part in parts.iterdir():
@@ -318,7 +332,9 @@ def load(out: Path) -> Scan:
         content = (out / "scan.json").read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         unfinished = (out / "plan.json").exists()
-        hint = "was not finished: run the same scan again" if unfinished else "no scan here: run 'provenance scan' first"
+        hint = (
+            "was not finished: run the same scan again" if unfinished else "no scan here: run 'provenance scan' first"
+        )
         raise StoreError(f"{out}: {hint}") from error
     try:
         scan = msgspec.json.decode(content, type=Scan)
@@ -357,12 +373,7 @@ def read(out: Path, scan: Scan) -> Iterator[Hit | Skipped]:
 
 
 def _hit(row: dict[str, Any], done: Done) -> Hit:
-    origin = Origin(**{one.name: row[one.name] for one in msgspec.structs.fields(Origin)})
-    kinds = {"evidence": Evidence, "similarity": Similarity, "grade": Grade, "status": Status}
-    facts = {
-        one.name: kinds.get(one.name, lambda value: value)(row[one.name])  # type: ignore[operator]
-        for one in msgspec.structs.fields(Match)
-        if one.name != "origin"
-    }
+    origin = {one.name: row[one.name] for one in msgspec.structs.fields(Origin)}
+    facts = {one.name: row[one.name] for one in msgspec.structs.fields(Match) if one.name != "origin"}
     address = Address(done.file, done.first_row + row["row"], row["field"])
-    return Hit(address, row["content"], row["unit_tokens"], (Match(origin=origin, **facts),))
+    return Hit(address, row["content"], row["unit_tokens"], (msgspec.convert(facts | {"origin": origin}, Match),))

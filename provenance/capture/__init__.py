@@ -31,7 +31,9 @@ def find(path: Path) -> Iterator[Path]:
     elif path.exists():
         yield path
     else:
-        raise CaptureError(f"{path}: no such file or folder (transcripts lie in ~/.claude/projects and ~/.codex/sessions)")
+        raise CaptureError(
+            f"{path}: no such file or folder (transcripts lie in ~/.claude/projects and ~/.codex/sessions)"
+        )
 
 
 def assistant_of(path: Path) -> str | None:

@@ -60,7 +60,9 @@ def read(lines: Iterable[bytes], tally: Tally) -> list[Event]:
     tally.assistant = TOOL
     session = list(records(iter(lines), tally))
     results = {call: result for record in _flat(session) for call, result in _results(record)}
-    models = (_origin(record, dict_of(record.get("message"))) for record in session if record.get("type") == "assistant")
+    models = (
+        _origin(record, dict_of(record.get("message"))) for record in session if record.get("type") == "assistant"
+    )
     first = next((origin for origin in models if origin.provider != UNKNOWN), Origin(tool=TOOL))
     tools: dict[str, Wrote] = {}
     events: list[Event] = []
@@ -144,7 +146,9 @@ def _events(
                 use = text_of(block.get("id")) or f"{call}.{ordinal}"
                 result = results.get(use, Result(Status.UNKNOWN, {}))
                 cwd = text_of(record.get("cwd"))
-                found = list(_tool(text_of(block.get("name")), dict_of(block.get("input")), use, result, origin, cwd, tally))
+                found = list(
+                    _tool(text_of(block.get("name")), dict_of(block.get("input")), use, result, origin, cwd, tally)
+                )
                 tools[use] = Wrote((), (), text_of(block.get("name")), "", use, 0, result.status, origin)
                 yield from found
     elif kind == "user":
@@ -165,7 +169,16 @@ def _user(
     plan = text_of(record.get("planContent"))
     if plan:
         # A session opened with a plan that the model had written in another: the record itself says so.
-        yield Wrote((plan,), (), "plan", "", text_of(record.get("uuid")), 500, Status.APPLIED, _inherit(_origin(record, {}), first))
+        yield Wrote(
+            (plan,),
+            (),
+            "plan",
+            "",
+            text_of(record.get("uuid")),
+            500,
+            Status.APPLIED,
+            _inherit(_origin(record, {}), first),
+        )
     if "structuredPatch" in details or dict_of(details.get("gitOperation")).get("commit"):
         tally.changed += 1
     for ordinal, block in enumerate(b for b in blocks if isinstance(b, dict)):

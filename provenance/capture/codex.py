@@ -169,6 +169,8 @@ class _Reader:
 
     def applied(self, path: str, change: dict[str, Any], call: str, ordinal: int, time: str) -> Iterator[Wrote]:
         """A change that was applied, unless the call itself gave the same added text (code mode may hide it)."""
+        added: tuple[str, ...]
+        before: tuple[str, ...]
         if change.get("type") == "add":
             added, before = (text_of(change.get("content")),), ()
         else:
@@ -199,7 +201,7 @@ class _Reader:
             given = payload.get("input") if kind == "custom_tool_call" else payload.get("arguments")
             yield from self.tool(name, _arguments(given if given is not None else payload.get("action")), call, time)
         elif kind in ("function_call_output", "custom_tool_call_output"):
-            texts = [text for text in strings(_arguments(payload.get("output")))]
+            texts = list(strings(_arguments(payload.get("output"))))
             if self.names.get(call) in SUBAGENTS:
                 long = [text for text in texts if len(text.split()) >= SHORT_INPUT]
                 if long:
@@ -238,7 +240,9 @@ class _Reader:
 
     def command(self, text: str, call: str, ordinal: int, time: str) -> Iterator[Wrote]:
         self.tally.edit_calls += "*** Begin Patch" in text
-        for wrote in from_shell(text, self.cwd, call, ordinal, self.status.get(call, Status.UNKNOWN), self.origin(time)):
+        for wrote in from_shell(
+            text, self.cwd, call, ordinal, self.status.get(call, Status.UNKNOWN), self.origin(time)
+        ):
             if wrote.kind == "patch":
                 self.edits.add(_key(wrote.blocks))
             yield wrote

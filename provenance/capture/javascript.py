@@ -33,9 +33,7 @@ def calls(source: str, names: Collection[str]) -> list[tuple[str, list[str]]]:
 
 _SPACE = re.compile(r"\s+|//[^\n]*")
 _WORD = re.compile(r"[\w$]+")
-_QUOTED = {
-    quote: re.compile(rf"[^{quote}\\\n]*+(?:\\(?:\r\n|[\s\S])[^{quote}\\\n]*+)*+") for quote in ("'", '"')
-}
+_QUOTED = {quote: re.compile(rf"[^{quote}\\\n]*+(?:\\(?:\r\n|[\s\S])[^{quote}\\\n]*+)*+") for quote in ("'", '"')}
 _CHUNK = re.compile(r"[^`\\$]*+(?:(?:\\[\s\S]|\$(?!\{))[^`\\$]*+)*+")
 _REGEX = re.compile(r"/(?:[^/\\\[\n]|\\[^\n]|\[(?:[^\]\\\n]|\\[^\n])*+\])++/\w*")
 _BEFORE_REGEX = frozenset(

@@ -317,9 +317,7 @@ def _of_script(script: _Script, inner: int) -> Iterator[Written]:
             yield from _of_command(command, *program, *target, inner)
 
 
-def _of_command(
-    command: _Command, name: str, args: list[str], path: str, form: str, inner: int
-) -> Iterator[Written]:
+def _of_command(command: _Command, name: str, args: list[str], path: str, form: str, inner: int) -> Iterator[Written]:
     """What one command writes, given where its output (or input, for an interpreter) ends up."""
     for heredoc in command.heredocs:
         yield from _literal(path, heredoc.text, form or "heredoc")

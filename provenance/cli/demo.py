@@ -58,7 +58,10 @@ def command(out: Path | None) -> None:
     code = judge.judge(run, "clean-room", store / "index", 20, False)
     missed = _missed(run, planted)
     click.echo()
-    click.echo(f"planted {len(planted)} fragments ({', '.join(one.how for one in planted)}); missed: {', '.join(missed) or 'none'}")
+    click.echo(
+        f"planted {len(planted)} fragments ({', '.join(one.how for one in planted)}); "
+        f"missed: {', '.join(missed) or 'none'}"
+    )
     click.echo(f"everything is in {folder}\n")
     click.echo("Next, on your own data:")
     click.echo("  provenance ingest ~/.claude/projects ~/.codex/sessions")
@@ -106,9 +109,19 @@ def _fragments(outputs: dict[str, str]) -> Iterator[tuple[str, str]]:
     admit = "\n".join(gauges[23:35])
     yield "verbatim", admit
     yield "re-indented", textwrap.indent("\n".join(line.strip() for line in gauges[36:48]), "\t\t")
-    names = {"page": "rows", "slot": "where", "neighbour": "other", "reading": "sample", "close_in_time": "near", "admit": "push"}
+    names = {
+        "page": "rows",
+        "slot": "where",
+        "neighbour": "other",
+        "reading": "sample",
+        "close_in_time": "near",
+        "admit": "push",
+    }
     yield "renamed", re.sub(r"\w+", lambda word: names.get(word[0], word[0]), admit)
-    yield "in a markdown fence", "Here is a limiter:\n\n```ts\n" + "\n".join(sluice[17:42]) + "\n```\nIt keeps order."
+    yield (
+        "in a markdown fence",
+        "Here is a limiter:\n\n```ts\n" + "\n".join(sluice[17:42]) + "\n```\nIt keeps order.",
+    )
 
 
 def _make_dataset(path: Path, transcripts: Path) -> list[Planted]:
@@ -129,7 +142,9 @@ def _make_dataset(path: Path, transcripts: Path) -> list[Planted]:
     table = pa.table({"path": [file.name for file in sources], "text": texts})
     pq.write_table(table, path, row_group_size=40)
     size = sum(map(len, texts))
-    _step(f"(made {path}: {len(texts)} files of the standard library, {size / 1e6:.1f} MB, four with a planted fragment)")
+    _step(
+        f"(made {path}: {len(texts)} files of the standard library, {size / 1e6:.1f} MB, four with a planted fragment)"
+    )
     return planted
 
 

@@ -32,7 +32,9 @@ def build(store: Path, index_path: Path | None) -> None:
     from provenance import store as stores
 
     info = index.build(options.index_of(index_path, store), stores.read(store))
-    ledger.append(store, "index", {"index": info.digest, "recipe": info.recipe, "ingredients": info.segment.ingredients})
+    ledger.append(
+        store, "index", {"index": info.digest, "recipe": info.recipe, "ingredients": info.segment.ingredients}
+    )
     _print(info)
 
 
@@ -62,5 +64,8 @@ def _print(info: Info) -> None:
 
     part = info.segment
     click.echo(f"index {info.digest}, recipe {info.recipe}, {info.size:,} bytes")
-    click.echo(f"{part.ingredients:,} ingredients, {part.all_tokens:,} tokens, {part.grams:,} grams, {part.postings:,} postings")
+    click.echo(
+        f"{part.ingredients:,} ingredients, {part.all_tokens:,} tokens; "
+        f"{part.grams:,} grams, {part.postings:,} postings"
+    )
     click.echo(promise(part))

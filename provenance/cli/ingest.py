@@ -39,7 +39,11 @@ def command(paths: tuple[Path, ...], store: Path, quiet: bool) -> None:
     for line in lines(report, store):
         click.echo(line)
     for path in report.silent:
-        click.secho(f"warning: {path}: shows changes, but no edit was read from it: please report its format", fg="yellow", err=True)
+        click.secho(
+            f"warning: {path}: shows changes, but no edit was read from it: please report its format",
+            fg="yellow",
+            err=True,
+        )
     for trouble in report.unreadable:
         click.secho(f"warning: {trouble}", fg="yellow", err=True)
     if report.unreadable:
@@ -56,7 +60,8 @@ def lines(report: object, store: Path) -> list[str]:
         f"({', '.join(f'{name} {count:,}' for name, count in sorted(report.files.items())) or 'none'}): "
         f"{report.records:,} records, {report.edit_calls:,} editing calls, {report.edits:,} edits, "
         f"{sum(report.outputs.values()):,} outputs",
-        "outputs by kind: " + (", ".join(f"{kind} {count:,}" for kind, count in sorted(report.outputs.items())) or "none"),
+        "outputs by kind: "
+        + (", ".join(f"{kind} {count:,}" for kind, count in sorted(report.outputs.items())) or "none"),
         f"added {sum(report.added.values()):,} ingredients "
         f"({', '.join(f'{name} {count:,}' for name, count in sorted(report.added.items())) or 'none'}; "
         f"{report.tokens:,} tokens; {report.short:,} too short for a gram) to {store}; "
@@ -65,7 +70,9 @@ def lines(report: object, store: Path) -> list[str]:
     if report.broken:
         said.append(f"lines that are no record: {report.broken:,}")
     if report.unknown:
-        said.append("unknown records: " + ", ".join(f"{kind} {count:,}" for kind, count in sorted(report.unknown.items())))
+        said.append(
+            "unknown records: " + ", ".join(f"{kind} {count:,}" for kind, count in sorted(report.unknown.items()))
+        )
     if report.strangers:
         said.append(f"files that are no transcript of a known assistant: {len(report.strangers):,}")
     if not report.files:

@@ -58,7 +58,12 @@ def scanning(command: F) -> F:
             help="Threads; each reads one work unit at a time.",
         ),
         click.option("--no-similar", is_flag=True, help="Leave out whole-text similarity (MinHash): faster."),
-        click.option("--column", "columns", multiple=True, help="Read this column only (repeatable); default: every text."),
+        click.option(
+            "--column",
+            "columns",
+            multiple=True,
+            help="Read this column only (repeatable); default: every text.",
+        ),
         out,
         index,
         store,
@@ -90,7 +95,14 @@ def progress(label: str, quiet: bool) -> Iterator[Callable[[int, int, int], None
         yield lambda done, all_, matched: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),

@@ -33,7 +33,9 @@ def command(
       provenance judge run-7 --policy clean-room
     """
     done = run(datasets, options.index_of(index_path, store), out, columns, no_similar, jobs, quiet)
-    click.echo(f"scanned {done[0]:,} rows, {done[1]:,} texts match; facts in {out} (judge them: provenance judge {out})")
+    click.echo(
+        f"scanned {done[0]:,} rows, {done[1]:,} texts match; facts in {out} (judge them: provenance judge {out})"
+    )
 
 
 def run(

@@ -116,9 +116,7 @@ def _refuse_array(file: str) -> None:
     except (OSError, DatasetError):
         return  # plan reports a file that cannot be read
     if first == b"[":
-        raise DatasetError(
-            f"{file}: one JSON array, which cannot be streamed (convert it to JSONL or Parquet)"
-        )
+        raise DatasetError(f"{file}: one JSON array, which cannot be streamed (convert it to JSONL or Parquet)")
 
 
 def _first_byte(file: str) -> bytes:

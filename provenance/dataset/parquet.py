@@ -266,9 +266,7 @@ def _flatten(
     starts = np.cumsum(lengths) - lengths
     places = np.arange(int(lengths.sum()), dtype=np.int64) - np.repeat(starts, lengths)
     deeper = tuple(np.repeat(above, lengths) for above in ordinals)
-    yield from _flatten(
-        array.flatten(), np.repeat(rows, lengths), (*deeper, places), nulls + array.null_count
-    )
+    yield from _flatten(array.flatten(), np.repeat(rows, lengths), (*deeper, places), nulls + array.null_count)
 
 
 def _as_list(array: Any) -> Any:

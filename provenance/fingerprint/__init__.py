@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import xxhash
@@ -15,11 +16,11 @@ __all__ = ["ENGINE", "RECIPE", "Recipe", "blind", "engine", "exact_digest", "fin
 
 def _choose() -> tuple[Any, str]:
     try:
-        from provenance.fingerprint import _kernel
+        kernel: Any = importlib.import_module("provenance.fingerprint._kernel")
     except ImportError:
         return reference, "reference (no C kernel: slow)"
-    _kernel.setup(*reference.kernel_tables())
-    return _kernel, "C kernel"
+    kernel.setup(*reference.kernel_tables())
+    return kernel, "C kernel"
 
 
 engine, ENGINE = _choose()

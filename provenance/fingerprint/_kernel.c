@@ -334,9 +334,10 @@ static void classify(const Tables *tables, const Text *text, Work *work) {
         size_t whole;
         if (first >= 0x80 && character(tables, decode(token, length, &whole)) == SINGLE)
             kind = 0;
+        const uint64_t symbol = tables->firsts[first] == DIGIT ? NUMBER : value;
         work->value[i] = value;
-        work->symbol[i] = tables->firsts[first] == DIGIT ? NUMBER : value;
-        work->code[i] = kind & NAME ? NEW : work->symbol[i];
+        work->symbol[i] = symbol;
+        work->code[i] = symbol ^ ((symbol ^ NEW) & ((uint64_t)0 - (kind & NAME)));
         work->kind[i] = (uint8_t)kind;
     }
 }

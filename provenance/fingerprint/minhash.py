@@ -48,4 +48,3 @@ def signature(hashes: Iterable[int]) -> bytes:
             if permuted < least[i]:
                 least[i] = permuted
     return b"".join(value.to_bytes(4, "little") for value in least)
-

@@ -9,6 +9,7 @@ UTF-8 are word characters.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from struct import Struct
 
 from provenance.fingerprint import minhash, tables
@@ -133,9 +134,10 @@ def measure(data: bytes) -> tuple[int, int, bytes, bytes, bytes]:
 
     A gram is k consecutive tokens. Its parameterised form replaces a name by the distance back to its
     previous use within the gram, or by "new" (Baker 1993), and a number by one symbol. With fewer than
-    ``structure`` signs of structure (distinct keywords and punctuation of code, and back-references of names:
-    rows of a table repeat a few marks and so have little) its key is the hash of the literal tokens (bit 0 clear), otherwise of the parameterised form (bit 0 set). The check
-    is 16 bits of the literal hash. A gram with fewer than ``distinct`` distinct symbols is left out.
+    ``structure`` signs of structure (distinct keywords and punctuation of code, and back-references of
+    names: rows of a table repeat a few marks and so have little) its key is the hash of the literal tokens
+    (bit 0 clear), otherwise of the parameterised form (bit 0 set). The check is 16 bits of the literal
+    hash. A gram with fewer than ``distinct`` distinct symbols is left out.
     """
     values, stream, grams = _grams(data)
     keys, checks, positions = bytearray(), bytearray(), bytearray()
@@ -209,10 +211,8 @@ def signatures(data: bytes, offsets: bytes) -> bytes:
     ``offsets`` holds n + 1 little-endian i64 into ``data``.
     """
     bounds = memoryview(offsets).cast("B").cast("q")
-    rows = []
-    for i in range(len(bounds) - 1):
-        rows.append(signature(bytes(data[bounds[i] : bounds[i + 1]])) or b"\xff" * (4 * RECIPE.permutations))
-    return b"".join(rows)
+    texts = (bytes(data[first:end]) for first, end in pairwise(bounds))
+    return b"".join(signature(text) or b"\xff" * (4 * RECIPE.permutations) for text in texts)
 
 
 def probe(data: bytes, offsets: bytes, bloom: bytes, grams: bytes) -> tuple[bytes, bytes, bytes]:

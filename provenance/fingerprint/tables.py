@@ -74,4 +74,4 @@ PLAIN_KEYWORDS = frozenset(
 """The keywords that are English words too: literal, but no sign of structure."""
 
 STRUCTURAL_PUNCTUATION = b"()[]{}=;<>+*/&|!:@#$%^~\\"
-"""Punctuation that prose seldom uses: a sign of structure. The comma, full stop, quotes, dash and question mark are not."""
+"""Punctuation that prose seldom uses: a sign of structure. Comma, full stop, quotes, dash, question mark are none."""

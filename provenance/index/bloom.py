@@ -27,7 +27,7 @@ def build(keys: NDArray[np.uint64], bits_per_key: int = 16) -> bytes:
     low = keys.astype(np.uint32)
     for i, salt in enumerate(SALT):
         bit = (low * np.uint32(salt)) >> np.uint32(27)
-        np.bitwise_or.at(words, (block, i), np.uint32(1) << bit)
+        np.bitwise_or.at(words[:, i], block.astype(np.int64), np.uint32(1) << bit)
     return words.astype("<u4").tobytes()
 
 

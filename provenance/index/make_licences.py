@@ -52,7 +52,9 @@ def forms(text: str) -> Iterator[str]:
     for notice in notices(text):
         paragraphs = [" ".join(part.split()) for part in re.split(r"\n[ \t*#]*\n", notice) if part.strip()]
         layouts = ["\n".join(line.strip() for line in notice.splitlines())]
-        layouts += ["\n\n".join(textwrap.fill(part, width) for part in paragraphs) for width in (68, 70, 72, 74, 76, 78)]
+        layouts += [
+            "\n\n".join(textwrap.fill(part, width) for part in paragraphs) for width in (68, 70, 72, 74, 76, 78)
+        ]
         for layout in layouts:
             for prefix in PREFIXES:
                 yield "\n".join((prefix + line).rstrip() for line in layout.split("\n"))
@@ -62,8 +64,13 @@ def notices(text: str) -> Iterator[str]:
     """The parts of a licence that stand at the head of source files."""
     if len(text.split()) < NOTICE:
         yield text
-    for mark in ("Licensed under the", "This program is free software", "This library is free software",
-                 "This Source Code Form is subject", "The contents of this file are subject"):
+    for mark in (
+        "Licensed under the",
+        "This program is free software",
+        "This library is free software",
+        "This Source Code Form is subject",
+        "The contents of this file are subject",
+    ):
         at = text.find(mark)
         if at >= 0:
             yield text[max(0, at - 200) : at + 1600]

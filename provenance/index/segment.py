@@ -45,9 +45,7 @@ VERBATIM = 1 << 16
 """Set in a posting's check: a hit counts only if the 16 bits below agree."""
 GAP = RECIPE.k
 """Positions left free between passages, so that no diagonal runs from one into the next."""
-NAMES = (
-    "grams starts postings totals bloom streams exacts bands banded signatures tokens ingredients lines".split()
-)
+NAMES = "grams starts postings totals bloom streams exacts bands banded signatures tokens ingredients lines".split()
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -144,7 +142,9 @@ def build(folder: Path, ingredients: Iterable[Ingredient], common: dict[str, NDA
     manifest = Manifest(
         format=FORMAT,
         recipe=str(RECIPE),
-        commons={name: xxhash.xxh3_128_hexdigest(keys.astype("<u8").tobytes()) for name, keys in sorted(common.items())},
+        commons={
+            name: xxhash.xxh3_128_hexdigest(keys.astype("<u8").tobytes()) for name, keys in sorted(common.items())
+        },
         ingredients=len(ordered),
         grams=len(data["grams"]),
         postings=len(data["postings"]),
@@ -168,7 +168,8 @@ def _within(keys: NDArray[np.uint64], table: NDArray[np.uint64]) -> NDArray[np.b
     if not len(table):
         return np.zeros(len(keys), np.bool_)
     at = np.minimum(np.searchsorted(table, keys), len(table) - 1)
-    return table[at] == keys
+    found: NDArray[np.bool_] = table[at] == keys
+    return found
 
 
 def _postings(columns: dict[str, list[Any]]) -> dict[str, Any]:
@@ -317,5 +318,6 @@ def verify(folder: Path) -> None:
         except FileNotFoundError as error:
             raise StoreError(f"{folder / name}: missing (build the index again)") from error
         if digest.hexdigest() != facts.sha256:
-            raise StoreError(f"{folder / name}: damaged, its SHA-256 differs from the manifest's (build the index again)")
-
+            raise StoreError(
+                f"{folder / name}: damaged, its SHA-256 differs from the manifest's (build the index again)"
+            )

@@ -3,4 +3,15 @@
 from provenance.policy.judge import Finding, Judged, judge, severest
 from provenance.policy.schema import SHIPPED, Loaded, Policy, load, parse, shipped
 
-__all__ = ["SHIPPED", "Finding", "Judged", "Loaded", "Policy", "judge", "load", "parse", "severest", "shipped"]
+__all__ = [
+    "SHIPPED",
+    "Finding",
+    "Judged",
+    "Loaded",
+    "Policy",
+    "judge",
+    "load",
+    "parse",
+    "severest",
+    "shipped",
+]

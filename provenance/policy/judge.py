@@ -61,7 +61,11 @@ def _judge(match: Match, policy: Policy) -> Judged:
     if unknown and ORDER.index(policy.defaults.unknown_origin) > ORDER.index(action):
         # What an unknown origin leaves open, a weak kind of evidence does not settle: never more than a warning.
         weak = match.evidence is Evidence.HEURISTIC
-        action = min(policy.defaults.unknown_origin, Action.WARN, key=ORDER.index) if weak else policy.defaults.unknown_origin
+        action = (
+            min(policy.defaults.unknown_origin, Action.WARN, key=ORDER.index)
+            if weak
+            else policy.defaults.unknown_origin
+        )
         decided = UNKNOWN_ORIGIN
     return Judged(match, action, decided)
 
@@ -77,5 +81,9 @@ def _holds(rule: Rule, match: Match, policy: Policy) -> bool:
 
 
 def _belongs(members: OriginSet, origin: Origin) -> bool:
-    pairs = ((members.providers, origin.provider), (members.models, origin.model), (members.tools, origin.tool))
+    pairs = (
+        (members.providers, origin.provider),
+        (members.models, origin.model),
+        (members.tools, origin.tool),
+    )
     return all(any(fnmatchcase(value.lower(), pattern.lower()) for pattern in patterns) for patterns, value in pairs)

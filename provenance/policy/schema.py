@@ -42,7 +42,12 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Names of origin sets, any of which must hold the origin; none given means every origin."""
     similarity: tuple[Similarity, ...] = tuple(Similarity)
     grade: tuple[Grade, ...] = (Grade.COPIED, Grade.NEAR_COPY)
-    evidence: tuple[Evidence, ...] = (Evidence.CAPTURED, Evidence.TRANSCRIPT, Evidence.TOOL_NOTE, Evidence.DECLARED)
+    evidence: tuple[Evidence, ...] = (
+        Evidence.CAPTURED,
+        Evidence.TRANSCRIPT,
+        Evidence.TOOL_NOTE,
+        Evidence.DECLARED,
+    )
     min_tokens: int = 0
     """Least verified tokens (ignored for ``similar``, which verifies none)."""
     min_jaccard: float = 0.0
@@ -145,7 +150,7 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if isinstance(key, str) and key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} given twice", key_node.start_mark)
             seen.add(key if isinstance(key, str) else id(key))

@@ -56,8 +56,8 @@ class Report(msgspec.Struct, frozen=True):
 def promise(manifest: index.segment.Manifest | None) -> str:
     """The guarantee of the recipe in use, with what it does not cover in this index."""
     text = (
-        f"Every run of {RECIPE.t} or more tokens that a text shares with a passage of an indexed output, verbatim up to "
-        "white space, is found, and so is every such run shared up to consistent renaming, except where a whole window "
+        f"Every run of {RECIPE.t} or more tokens that a text shares with a passage of an indexed output, verbatim "
+        "up to white space, is found, and so is every such run shared up to consistent renaming, except where a whole window "
         "is suppressed or, for renaming, has no structured gram."
     )
     if manifest is None:
@@ -98,10 +98,20 @@ def collect(out: Path, loaded: Loaded, index_path: Path | None = None) -> Report
         },
         verdicts={str(action): folded.verdicts[action] for action in Action},
         matches=[
-            dict(zip(("similarity", "grade", "evidence", "provider", "action", "count"), (*key, count), strict=True))
+            dict(
+                zip(
+                    ("similarity", "grade", "evidence", "provider", "action", "count"),
+                    (*key, count),
+                    strict=True,
+                )
+            )
             for key, count in sorted(folded.matches.items())
         ],
-        skipped={"count": sum(folded.skipped.values()), "reasons": dict(sorted(folded.skipped.items())), "first": folded.first},
+        skipped={
+            "count": sum(folded.skipped.values()),
+            "reasons": dict(sorted(folded.skipped.items())),
+            "first": folded.first,
+        },
         findings=folded.listed(),
         findings_omitted=max(0, sum(folded.verdicts.values()) - LISTED),
     )

@@ -1,4 +1,4 @@
-"""A report as lines for a terminal: what was found, where, from whom, by which rule. Pure; colours are for the caller."""
+"""A report as lines for a terminal: what was found, where, from whom, by which rule. Pure; it colours nothing."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ def summary(report: Report) -> Iterator[str]:
     counts = report.counts
     yield (
         f"{report.tool}, {report.engine}, recipe {report.recipe}; policy {report.policy['name']} "
-        f"({report.policy['digest'][:12]}); index {report.index['digest'][:12]} of {report.index['ingredients']:,} outputs"
+        f"({report.policy['digest'][:12]}); "
+        f"index {report.index['digest'][:12]} of {report.index['ingredients']:,} outputs"
     )
     files = report.dataset["files"]
     yield (
-        f"read {counts['rows']:,} rows of {len(files):,} {'file' if len(files) == 1 else 'files'}: {counts['texts']:,} texts, "
-        f"{counts['bytes'] / 1e6:,.1f} MB, {counts['tokens']:,} tokens; {counts['nulls']:,} nulls; "
+        f"read {counts['rows']:,} rows of {len(files):,} {'file' if len(files) == 1 else 'files'}: "
+        f"{counts['texts']:,} texts, {counts['bytes'] / 1e6:,.1f} MB, {counts['tokens']:,} tokens; {counts['nulls']:,} nulls; "
         f"{counts['skipped']:,} skipped"
     )
     if report.dataset["unread"]:
