@@ -140,7 +140,9 @@ def _may_start_regex(before: _Token) -> bool:
 
 def _value(literal: str, raw: bool) -> str:
     """What a literal stands for. It can be written as UTF-8: half a surrogate pair becomes U+FFFD."""
-    text = literal.replace("\r\n", "\n") if raw else _ESCAPE.sub(_unescape, literal)
+    text = literal.replace("\r\n", "\n")
+    if not raw:
+        text = _ESCAPE.sub(_unescape, text)
     if _SURROGATE.search(text):
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text

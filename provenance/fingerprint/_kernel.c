@@ -1,7 +1,7 @@
-/* The kernel: reference.py in C, function for function and bit for bit. It opens no file and knows no recipe of its own.
+/* The kernel: reference.py in C, function for function and bit for bit. It knows no recipe of its own.
  *
- * The tables come from Python through setup(). Texts are read where they lie; the memory for the work is a block of
- * tokens, whatever the length of the text. No lock is held while texts are read.
+ * The tables come from Python through setup(). Texts are read where they lie; the memory for the work is a
+ * block of tokens, whatever the length of the text. No lock is held while texts are read.
  */
 #define PY_SSIZE_T_CLEAN
 #ifndef Py_LIMITED_API
@@ -23,31 +23,33 @@ static const uint64_t K4 = 0x082EFA98EC4E6C89, K5 = 0x452821E638D01377, K6 = 0xB
 static const uint64_t BASE = 0xC0AC29B7C97C50DD;
 static const uint64_t NEW = 0x3F84D5B5B5470917, NUMBER = 0x9216D5D98979FB1B;
 
-enum { SEPARATOR, WORD, SINGLE, DIGIT };       /* what a character does; a digit is a word character too */
-enum { NAME = 1, MARK = 2 };                   /* what a token is: flags */
-enum { HIT = 32 };                             /* bytes of a hit: <IIQQII */
-enum { PERMUTATIONS = 128, SIGNATURE = 512 };  /* of a signature: values, bytes */
-enum { K_MAX = 64 };                           /* the largest gram or shingle */
-enum { BLOCK = 512 };                          /* tokens held at a time, of which the first K_MAX are the past */
-enum { SLOTS = 4096, KEYWORDS_MAX = 2047 };    /* of the keyword table */
-enum { HEADS = 1024 };                         /* buckets that remember the last use of a symbol */
+enum { SEPARATOR, WORD, SINGLE, DIGIT };      /* what a character does; a digit is a word character too */
+enum { NAME = 1, MARK = 2 };                  /* what a token is: flags */
+enum { HIT = 32, BLOOM_BLOCK = 32 };          /* bytes of a hit, <IIQQII, and of a block of the filter */
+enum { PERMUTATIONS = 128, SIGNATURE = 512 }; /* of a signature: values, bytes */
+enum { K_MAX = 64 };                          /* the largest gram or shingle */
+enum { BLOCK = 512 };                       /* tokens held at a time, of which the first K_MAX are the past */
+enum { SLOTS = 4096, KEYWORDS_MAX = 2047 }; /* of the keyword table */
+enum { HEADS = 1024 };                      /* buckets that remember the last use of a symbol */
 
 typedef enum { DONE, NO_MEMORY, TOO_LONG, BAD_OFFSETS } Status;
 
-/* What setup() was given, in the form the work needs. Calls hold a reference, so a later setup() disturbs none. */
+/* What setup() was given, in the form the work needs. Calls hold a reference, so a later setup() disturbs
+ * none. */
 typedef struct {
     Py_ssize_t references; /* changed under the GIL only */
     uint32_t k, distinct, structure, shingle;
     uint64_t base_k, base_shingle; /* BASE to the power of k and of shingle */
     uint64_t gain[K_MAX];          /* the code of a name last used that many tokens before, less NEW */
-    uint64_t turn[K_MAX];          /* what a gram's hash loses when the name so far after its old start turns NEW */
+    uint64_t turn[K_MAX]; /* what a gram's hash loses when the name so far after its old start turns NEW */
     uint64_t keywords[KEYWORDS_MAX + 1]; /* hashes; number 0 is nobody's */
     uint8_t keyword_kinds[KEYWORDS_MAX + 1];
-    uint16_t slots[SLOTS]; /* the first keyword of each slot: the top bits of the hash */
+    uint16_t slots[SLOTS];            /* the first keyword of each slot: the top bits of the hash */
     uint16_t chain[KEYWORDS_MAX + 1]; /* the next keyword of the same slot */
-    uint8_t wordy[256];    /* all ones where a name or keyword may begin */
-    uint8_t firsts[256];   /* WORD, DIGIT or SINGLE: what begins with this byte; what is beyond ASCII is asked again */
-    uint8_t marks[256];    /* MARK for structural punctuation */
+    uint8_t wordy[256];               /* all ones where a name or keyword may begin */
+    uint8_t firsts[256]; /* WORD, DIGIT or SINGLE: what begins with this byte; what is beyond ASCII is asked
+                            again */
+    uint8_t marks[256];  /* MARK for structural punctuation */
     uint8_t plane[0x10000]; /* SEPARATOR, WORD or SINGLE, of the code points of the basic plane */
     uint8_t *ranges;        /* the pairs given for those that stand alone, then for those that separate */
     size_t singles, separators;
@@ -55,13 +57,15 @@ typedef struct {
     uint32_t b[PERMUTATIONS]; /* with the top bit turned, see minhash_update */
 } Tables;
 
-/* A text and how much of it has been read. The bytes up to `readable` may be loaded; those beyond `size` mean nothing. */
+/* A text and how much of it has been read. The bytes up to `readable` may be loaded; those beyond `size` mean
+ * nothing. */
 typedef struct {
     const uint8_t *bytes;
     size_t size, readable, at;
 } Text;
 
-/* A block of tokens behind the K_MAX tokens before it, the rolling hashes over them, and the grams of this block. */
+/* A block of tokens behind the K_MAX tokens before it, the rolling hashes over them, and the grams of this
+ * block. */
 typedef struct {
     uint64_t start[BLOCK], end[BLOCK]; /* byte span in the text */
     uint64_t value[BLOCK], symbol[BLOCK];
@@ -73,8 +77,8 @@ typedef struct {
     uint64_t count;      /* tokens of the text before this block */
     uint64_t stream, literal, parameterised;
     uint64_t distinct, structure;
-    uint64_t serial;      /* of the token at 0; texts are more than a gram apart */
-    uint64_t head[HEADS]; /* the serial of the last token whose symbol fell into the bucket */
+    uint64_t serial;                  /* of the token at 0; texts are more than a gram apart */
+    uint64_t head[HEADS];             /* the serial of the last token whose symbol fell into the bucket */
     uint64_t key[BLOCK], hash[BLOCK]; /* of the eligible grams, with the literal hash */
     uint8_t structured[BLOCK];
     uint16_t last[BLOCK]; /* the index of the last token */
@@ -173,7 +177,8 @@ static const uint64_t KEEP[9] = {0,
                                  0xFFFFFFFFFFFFFFFF};
 
 /* The hash of a token: blocks of 16 bytes, zero-padded, with the length mixed in first.
- * Of `readable` bytes, at least `length`: a short token is loaded whole and masked where 16 bytes may be read. */
+ * Of `readable` bytes, at least `length`: a short token is loaded whole and masked where 16 bytes may be
+ * read. */
 static inline uint64_t token_hash(const uint8_t *token, size_t length, size_t readable) {
     uint64_t value = (uint64_t)length * K3;
     if (length <= 16 && readable >= 16) {
@@ -189,10 +194,14 @@ static inline uint64_t token_hash(const uint8_t *token, size_t length, size_t re
     return value;
 }
 
-/* The code point at a byte >= 0x80, with its length; -1 and 1 where the bytes are no UTF-8 sequence. 1 <= size. */
+/* The code point at a byte >= 0x80, with its length; -1 and 1 where the bytes are no UTF-8 sequence. 1 <=
+ * size. */
 static inline int32_t decode(const uint8_t *at, size_t size, size_t *length) {
     uint8_t lead = at[0];
-    size_t n = lead >= 0xC2 && lead < 0xE0 ? 2 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xF0 && lead < 0xF5 ? 4 : 1;
+    size_t n = lead >= 0xC2 && lead < 0xE0   ? 2
+               : lead >= 0xE0 && lead < 0xF0 ? 3
+               : lead >= 0xF0 && lead < 0xF5 ? 4
+                                             : 1;
     *length = 1;
     if (n == 1 || n > size)
         return -1;
@@ -224,6 +233,14 @@ static inline int character(const Tables *tables, int32_t point) {
     return within(point, tables->ranges, tables->singles) ? SINGLE : WORD;
 }
 
+static inline uint8_t is_letter(uint8_t byte) {
+    return (uint8_t)((byte | 0x20) - 'a') < 26 || byte == '_';
+}
+
+static inline uint8_t is_digit(uint8_t byte) {
+    return (uint8_t)(byte - '0') < 10;
+}
+
 /* Bit i of the result is byte i of the eight, each 0 or 1. */
 static inline uint64_t gather(const uint8_t *flags) {
     return load64(flags) * 0x0102040810204080 >> 56;
@@ -233,12 +250,9 @@ static inline uint64_t gather(const uint8_t *flags) {
 static inline void classes(const uint8_t *bytes, uint64_t *word, uint64_t *single, uint64_t *beyond) {
     uint8_t in_word[64], visible[64], high[64];
     for (int i = 0; i < 64; i++) {
-        uint8_t byte = bytes[i];
-        uint8_t letter = (uint8_t)((byte | 0x20) - 'a') < 26;
-        uint8_t digit = (uint8_t)(byte - '0') < 10;
-        in_word[i] = letter | digit | (byte == '_');
-        visible[i] = (uint8_t)(byte - 0x21) < 0x7F - 0x21;
-        high[i] = byte >> 7;
+        in_word[i] = is_letter(bytes[i]) | is_digit(bytes[i]);
+        visible[i] = (uint8_t)(bytes[i] - 0x21) < 0x7F - 0x21;
+        high[i] = bytes[i] >> 7;
     }
     *word = *single = *beyond = 0;
     for (int i = 0; i < 64; i += 8) {
@@ -249,10 +263,11 @@ static inline void classes(const uint8_t *bytes, uint64_t *word, uint64_t *singl
     *single &= ~*word;
 }
 
-/* Tokens of the text into the block behind the past, until it is full or the text at its end; the number held.
+/* Tokens of the text into the block behind the past, until it is full or the text at its end; the number
+ * held.
  *
- * 64 bytes at a time: a token starts at a lone character or at the first of a word, and ends at the next edge, which
- * is any byte that does not continue a token. A token without an edge behind it yet is open. */
+ * 64 bytes at a time: a token starts at a lone character or at the first of a word, and ends at the next
+ * edge, which is any byte that does not continue a token. A token without an edge behind it yet is open. */
 static size_t tokens(const Tables *tables, Text *text, Work *work) {
     size_t n = K_MAX;
     int open = 0;
@@ -307,9 +322,10 @@ static size_t tokens(const Tables *tables, Text *text, Work *work) {
         size_t length = 1;
         uint8_t byte = text->bytes[text->at];
         if (byte < 0x80)
-            in_word = (uint8_t)((byte | 0x20) - 'a') < 26 || (uint8_t)(byte - '0') < 10 || byte == '_';
+            in_word = is_letter(byte) | is_digit(byte);
         else
-            in_word = character(tables, decode(text->bytes + text->at, text->size - text->at, &length)) == WORD;
+            in_word =
+                character(tables, decode(text->bytes + text->at, text->size - text->at, &length)) == WORD;
         text->at += in_word ? length : 0;
     }
     if (open)
@@ -317,8 +333,8 @@ static size_t tokens(const Tables *tables, Text *text, Work *work) {
     return n;
 }
 
-/* The hash, the symbol and the class of the tokens of this block. The order of the questions is the reference's:
- * punctuation, lone characters, numbers, keywords, names. */
+/* The hash, the symbol and the class of the tokens of this block. The order of the questions is the
+ * reference's: punctuation, lone characters, numbers, keywords, names. */
 static void classify(const Tables *tables, const Text *text, Work *work) {
     for (size_t i = K_MAX; i < work->n; i++) {
         const uint8_t *token = text->bytes + work->start[i];
@@ -344,7 +360,8 @@ static void classify(const Tables *tables, const Text *text, Work *work) {
 
 /* ---- grams ---- */
 
-/* Begin a text: the gram is full of k tokens that were never there, all distinct, and each leaves as the next enters. */
+/* Begin a text: the gram is full of k tokens that were never there, all distinct, and each leaves as the next
+ * enters. */
 static void begin(const Tables *tables, Work *work) {
     size_t past = K_MAX - tables->k;
     memset(work->value + past, 0, tables->k * sizeof *work->value);
@@ -359,7 +376,8 @@ static void begin(const Tables *tables, Work *work) {
     work->serial += BLOCK; /* so that no head lies within a gram */
 }
 
-/* The next block of the text: the last K_MAX tokens of the one before, then new ones; whether there were any. */
+/* The next block of the text: the last K_MAX tokens of the one before, then new ones; whether there were any.
+ */
 static int next_block(const Tables *tables, Text *text, Work *work) {
     size_t by = work->n - K_MAX;
     memmove(work->start, work->start + by, K_MAX * sizeof *work->start);
@@ -376,9 +394,9 @@ static int next_block(const Tables *tables, Text *text, Work *work) {
     return work->n > K_MAX;
 }
 
-/* The distance of every token of this block to the previous use of its symbol within a gram, or 0; and forward, to the
- * next. A bucket remembers its last token: if that lies outside the gram there is no previous use; if it has another
- * symbol (one in fifty) all k - 1 are compared. */
+/* The distance of every token of this block to the previous use of its symbol within a gram, or 0; and
+ * forward, to the next. A bucket remembers its last token: if that lies outside the gram there is no previous
+ * use; if it has another symbol (one in fifty) all k - 1 are compared. */
 static void uses(const Tables *tables, Work *work) {
     const uint32_t k = tables->k;
     for (size_t i = K_MAX; i < work->n; i++) {
@@ -398,11 +416,14 @@ static void uses(const Tables *tables, Work *work) {
     }
 }
 
-/* The eligible grams that end in this block; their number. Of each the key, the literal hash and the last token.
+/* The eligible grams that end in this block; their number. Of each the key, the literal hash and the last
+ * token.
  *
- * Entering token: its code joins the parameterised hash; it is one distinct symbol more if it has no previous use.
- * Leaving token: its code is subtracted (a name that leaves is NEW: its previous use left before it); if it is used
- * again within the gram, that use, if a name, turns from a back-reference to NEW; if not, one distinct symbol less. */
+ * Entering token: its code joins the parameterised hash. Without a previous use it is one distinct symbol
+ * more, and a sign of structure if it is a mark; with one, a sign of structure if it is a name. Leaving
+ * token: its code is subtracted (a name that leaves is NEW: its previous use left before it). If it is used
+ * again within the gram, that use, if a name, turns from a back-reference to NEW, a sign of structure less;
+ * if not, one distinct symbol less, and a sign of structure less if it is a mark. */
 static size_t grams(const Tables *tables, Work *work) {
     const uint32_t k = tables->k;
     const uint64_t base_k = tables->base_k, warm = work->count + 1;
@@ -438,9 +459,14 @@ static size_t grams(const Tables *tables, Work *work) {
     return found;
 }
 
-/* The hash of the token stream so far, closed with the number of tokens. */
+/* The tokens of the text so far. */
+static uint64_t token_count(const Work *work) {
+    return work->count + work->n - K_MAX;
+}
+
+/* The hash of the token stream so far, closed with their number. */
 static uint64_t stream(const Work *work) {
-    return mix(work->stream ^ (work->count + work->n - K_MAX) * K3);
+    return mix(work->stream ^ token_count(work) * K3);
 }
 
 /* ---- bytes that grow ---- */
@@ -493,7 +519,8 @@ static Status normal_form(const Tables *tables, Work *work, Text text, Bytes *ou
 }
 
 /* Key, check and position of every eligible gram. */
-static Status measure(const Tables *tables, Work *work, Text text, Bytes *keys, Bytes *checks, Bytes *positions) {
+static Status measure(const Tables *tables, Work *work, Text text, Bytes *keys, Bytes *checks,
+                      Bytes *positions) {
     begin(tables, work);
     while (next_block(tables, &text, work)) {
         size_t found = grams(tables, work);
@@ -501,7 +528,7 @@ static Status measure(const Tables *tables, Work *work, Text text, Bytes *keys, 
         uint8_t *position = reserve(positions, 4 * found);
         if (!key || !check || !position)
             return NO_MEMORY;
-        if (work->count + work->n - K_MAX >= UINT32_MAX)
+        if (token_count(work) >= UINT32_MAX)
             return TOO_LONG;
         for (size_t i = 0; i < found; i++) {
             key = store(key, work->key[i], 8);
@@ -570,10 +597,11 @@ static uint64_t signature(const Tables *tables, Work *work, Text text, uint8_t *
     }
     for (int i = 0; i < PERMUTATIONS; i++)
         out = store(out, (uint32_t)least[i] ^ 0x80000000, 4);
-    return work->count + work->n - K_MAX;
+    return token_count(work);
 }
 
-/* Text `unit` of many. The bounds are checked here, where they are used, whatever another thread wrote into them. */
+/* Text `unit` of many. The bounds are checked here, where they are used, whatever another thread wrote into
+ * them. */
 static Status unit_text(Text data, const uint8_t *offsets, size_t unit, Text *text) {
     int64_t start = (int64_t)load64(offsets + 8 * unit), end = (int64_t)load64(offsets + 8 * unit + 8);
     if (start < 0 || end < start || (uint64_t)end > data.size)
@@ -588,14 +616,15 @@ static Status unit_text(Text data, const uint8_t *offsets, size_t unit, Text *te
 static const uint32_t SALT[8] = {0x47B6137B, 0x44974D91, 0x8824AD5B, 0xA2B7289D,
                                  0x705495C7, 0x2DF1424B, 0x9EFC4947, 0x5C6BFB31};
 
-/* What is looked up: the filter (see index/bloom.py) in blocks of 32 bytes, none if there is no filter, and the keys. */
+/* What is looked up: the filter (see index/bloom.py) in blocks of 32 bytes, none if there is no filter, and
+ * the keys. */
 typedef struct {
     const uint8_t *bloom, *keys;
     uint64_t blocks, count;
 } Index;
 
 static inline const uint8_t *bloom_block(const Index *index, uint64_t key) {
-    return index->bloom + 32 * ((key >> 32) * index->blocks >> 32);
+    return index->bloom + BLOOM_BLOCK * ((key >> 32) * index->blocks >> 32);
 }
 
 static inline uint32_t bloom_bit(const uint8_t *block, uint32_t key, int i) {
@@ -606,9 +635,11 @@ static inline uint32_t bloom_bit(const uint8_t *block, uint32_t key, int i) {
 static inline int contains(const Index *index, uint64_t key) {
     const uint8_t *block = bloom_block(index, key);
     uint32_t low = (uint32_t)key;
-    if (!(bloom_bit(block, low, 0) & bloom_bit(block, low, 1) & bloom_bit(block, low, 2) & bloom_bit(block, low, 3) & 1))
+    if (!(bloom_bit(block, low, 0) & bloom_bit(block, low, 1) & bloom_bit(block, low, 2) &
+          bloom_bit(block, low, 3) & 1))
         return 0;
-    return bloom_bit(block, low, 4) & bloom_bit(block, low, 5) & bloom_bit(block, low, 6) & bloom_bit(block, low, 7) & 1;
+    return bloom_bit(block, low, 4) & bloom_bit(block, low, 5) & bloom_bit(block, low, 6) &
+           bloom_bit(block, low, 7) & 1;
 }
 
 /* The number of the key in the sorted keys, the last of equal ones; `count` if it is not there. */
@@ -622,12 +653,14 @@ static uint64_t number_of(const Index *index, uint64_t key) {
     return n && load64(index->keys + 8 * low) == key ? low : index->count;
 }
 
-/* The hits of one text: every eligible gram of a block is asked for in the filter, those that pass in the keys. */
-static Status probe(const Tables *tables, Work *work, Text text, uint32_t unit, const Index *index, Bytes *hits) {
+/* The hits of one text: every eligible gram of a block is asked for in the filter, those that pass in the
+ * keys. */
+static Status probe(const Tables *tables, Work *work, Text text, uint32_t unit, const Index *index,
+                    Bytes *hits) {
     begin(tables, work);
     while (next_block(tables, &text, work)) {
         size_t found = grams(tables, work);
-        if (work->count + work->n - K_MAX >= UINT32_MAX)
+        if (token_count(work) >= UINT32_MAX)
             return TOO_LONG;
         for (size_t i = 0; index->blocks && i < found; i++)
             prefetch(bloom_block(index, work->key[i]));
@@ -666,41 +699,46 @@ static void release(Tables *tables) {
     }
 }
 
-/* What a call works with. */
+static const uint8_t *bytes_of(const Py_buffer *view) {
+    return view->len > 0 ? view->buf : (const void *)"";
+}
+
+/* What a call works with: the data, held where it lies, the tables and a block. */
 typedef struct {
+    Py_buffer buffer;
+    Text data;
     Tables *tables;
     Work *work;
 } Call;
 
-/* The tables and a block for a call; 0 with an exception set if there are none. */
-static int enter(PyObject *module, Call *call) {
+/* Enter a call; 0 with an exception set if that cannot be. Left with leave(). */
+static int enter(PyObject *module, PyObject *data, Call *call) {
     State *state = PyModule_GetState(module);
     if (!state->tables) {
         PyErr_SetString(PyExc_RuntimeError, "_kernel: call setup(*reference.kernel_tables()) first");
         return 0;
     }
+    if (PyObject_GetBuffer(data, &call->buffer, PyBUF_SIMPLE) < 0)
+        return 0;
     call->work = calloc(1, sizeof *call->work);
     if (!call->work) {
+        PyBuffer_Release(&call->buffer);
         PyErr_NoMemory();
         return 0;
     }
+    call->work->n = K_MAX;
     call->tables = state->tables;
     call->tables->references++;
+    call->data.bytes = bytes_of(&call->buffer);
+    call->data.size = call->data.readable = (size_t)call->buffer.len;
+    call->data.at = 0;
     return 1;
 }
 
 static void leave(Call *call) {
     free(call->work);
     release(call->tables);
-}
-
-static const uint8_t *bytes_of(const Py_buffer *view) {
-    return view->len > 0 ? view->buf : (const void *)"";
-}
-
-static Text whole(const Py_buffer *view) {
-    Text text = {bytes_of(view), (size_t)view->len, (size_t)view->len, 0};
-    return text;
+    PyBuffer_Release(&call->buffer);
 }
 
 /* A Bytes as a Python object, or the exception that tells why there is none; its memory is given back. */
@@ -718,27 +756,26 @@ static PyObject *finished(Status status, Bytes *out) {
     return object;
 }
 
-/* Three of them, as a tuple behind the values that are given; NULL with an exception set. */
-static PyObject *finished_three(Status status, const char *format, uint64_t count, uint64_t stream, Bytes *out) {
-    PyObject *one = finished(status, &out[0]), *two = finished(status, &out[1]), *three = finished(status, &out[2]);
-    PyObject *result = NULL;
-    if (one && two && three)
-        result = format[1] == 'K' ? Py_BuildValue(format, (unsigned long long)count, (unsigned long long)stream, one, two, three)
-                                  : Py_BuildValue(format, one, two, three);
-    Py_XDECREF(one), Py_XDECREF(two), Py_XDECREF(three);
+/* Three of them as a tuple, behind the count and stream of the text if one is given. */
+static PyObject *finished_three(Status status, const Work *work, Bytes *out) {
+    PyObject *first = finished(status, &out[0]), *second = finished(status, &out[1]);
+    PyObject *third = finished(status, &out[2]), *result = NULL;
+    if (first && second && third && work)
+        result = Py_BuildValue("KKOOO", (unsigned long long)token_count(work),
+                               (unsigned long long)stream(work), first, second, third);
+    else if (first && second && third)
+        result = Py_BuildValue("OOO", first, second, third);
+    Py_XDECREF(first);
+    Py_XDECREF(second);
+    Py_XDECREF(third);
     return result;
 }
 
 static PyObject *kernel_tokens(PyObject *module, PyObject *argument) {
     Call call;
-    Py_buffer data;
-    if (PyObject_GetBuffer(argument, &data, PyBUF_SIMPLE) < 0)
+    if (!enter(module, argument, &call))
         return NULL;
-    if (!enter(module, &call)) {
-        PyBuffer_Release(&data);
-        return NULL;
-    }
-    Text text = whole(&data);
+    Text text = call.data;
     PyObject *spans = PyList_New(0);
     while (spans && (call.work->n = tokens(call.tables, &text, call.work)) > K_MAX) {
         for (size_t i = K_MAX; spans && i < call.work->n; i++) {
@@ -750,65 +787,40 @@ static PyObject *kernel_tokens(PyObject *module, PyObject *argument) {
         }
     }
     leave(&call);
-    PyBuffer_Release(&data);
     return spans;
 }
 
 static PyObject *kernel_normal_form(PyObject *module, PyObject *argument) {
     Call call;
-    Py_buffer data;
-    if (PyObject_GetBuffer(argument, &data, PyBUF_SIMPLE) < 0)
+    if (!enter(module, argument, &call))
         return NULL;
-    if (!enter(module, &call)) {
-        PyBuffer_Release(&data);
-        return NULL;
-    }
     Bytes out = {NULL, 0, 0};
     Status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = normal_form(call.tables, call.work, whole(&data), &out);
-    Py_END_ALLOW_THREADS
-    leave(&call);
-    PyBuffer_Release(&data);
+    Py_BEGIN_ALLOW_THREADS status = normal_form(call.tables, call.work, call.data, &out);
+    Py_END_ALLOW_THREADS leave(&call);
     return finished(status, &out);
 }
 
 static PyObject *kernel_measure(PyObject *module, PyObject *argument) {
     Call call;
-    Py_buffer data;
-    if (PyObject_GetBuffer(argument, &data, PyBUF_SIMPLE) < 0)
+    if (!enter(module, argument, &call))
         return NULL;
-    if (!enter(module, &call)) {
-        PyBuffer_Release(&data);
-        return NULL;
-    }
     Bytes out[3] = {{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}};
     Status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = measure(call.tables, call.work, whole(&data), &out[0], &out[1], &out[2]);
-    Py_END_ALLOW_THREADS
-    uint64_t count = call.work->count + call.work->n - K_MAX, closed = stream(call.work);
+    Py_BEGIN_ALLOW_THREADS status = measure(call.tables, call.work, call.data, &out[0], &out[1], &out[2]);
+    Py_END_ALLOW_THREADS PyObject *result = finished_three(status, call.work, out);
     leave(&call);
-    PyBuffer_Release(&data);
-    return finished_three(status, "(KKOOO)", count, closed, out);
+    return result;
 }
 
 static PyObject *kernel_shingles(PyObject *module, PyObject *argument) {
     Call call;
-    Py_buffer data;
-    if (PyObject_GetBuffer(argument, &data, PyBUF_SIMPLE) < 0)
+    if (!enter(module, argument, &call))
         return NULL;
-    if (!enter(module, &call)) {
-        PyBuffer_Release(&data);
-        return NULL;
-    }
     Bytes out = {NULL, 0, 0};
     Status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = shingles(call.tables, call.work, whole(&data), &out);
-    Py_END_ALLOW_THREADS
-    leave(&call);
-    PyBuffer_Release(&data);
+    Py_BEGIN_ALLOW_THREADS status = shingles(call.tables, call.work, call.data, &out);
+    Py_END_ALLOW_THREADS leave(&call);
     PyObject *hashes = status == DONE ? PyList_New((Py_ssize_t)(out.size / 4)) : PyErr_NoMemory();
     for (size_t i = 0; hashes && i < out.size / 4; i++) {
         PyObject *hash = PyLong_FromUnsignedLong(load32(out.bytes + 4 * i));
@@ -821,111 +833,117 @@ static PyObject *kernel_shingles(PyObject *module, PyObject *argument) {
 
 static PyObject *kernel_signature(PyObject *module, PyObject *argument) {
     Call call;
-    Py_buffer data;
-    if (PyObject_GetBuffer(argument, &data, PyBUF_SIMPLE) < 0)
+    if (!enter(module, argument, &call))
         return NULL;
-    if (!enter(module, &call)) {
-        PyBuffer_Release(&data);
-        return NULL;
-    }
     uint8_t out[SIGNATURE];
     uint64_t count;
-    Py_BEGIN_ALLOW_THREADS
-    count = signature(call.tables, call.work, whole(&data), out);
-    Py_END_ALLOW_THREADS
-    Py_ssize_t size = count >= call.tables->shingle ? SIGNATURE : 0;
+    Py_BEGIN_ALLOW_THREADS count = signature(call.tables, call.work, call.data, out);
+    Py_END_ALLOW_THREADS Py_ssize_t size = count >= call.tables->shingle ? SIGNATURE : 0;
     leave(&call);
-    PyBuffer_Release(&data);
     return PyBytes_FromStringAndSize((const char *)out, size);
 }
 
-/* The number of texts that the offsets bound, or -1 with an exception set: n + 1 ascending i64 within the data. */
-static Py_ssize_t units(const Py_buffer *data, const Py_buffer *offsets) {
-    if (offsets->len % 8) {
-        PyErr_Format(PyExc_ValueError, "offsets: %zd bytes, not a multiple of 8", offsets->len);
-        return -1;
-    }
-    Py_ssize_t count = offsets->len ? offsets->len / 8 - 1 : 0;
-    if ((uint64_t)count > UINT32_MAX) {
-        PyErr_SetString(PyExc_ValueError, "offsets: more than 2**32 - 1 texts");
-        return -1;
-    }
+/* The number of texts that the offsets bound, or -1 with an exception set: n + 1 ascending i64 within the
+ * data. */
+static Py_ssize_t units(Text data, const Py_buffer *offsets) {
+    Py_ssize_t count = offsets->len >= 8 ? offsets->len / 8 - 1 : 0;
     Text text;
+    if (offsets->len % 8 || (uint64_t)count > UINT32_MAX) {
+        PyErr_Format(PyExc_ValueError, "offsets: %zd bytes, not a multiple of 8 below 2**35", offsets->len);
+        return -1;
+    }
     for (Py_ssize_t i = 0; i < count; i++)
-        if (unit_text(whole(data), bytes_of(offsets), (size_t)i, &text) != DONE) {
-            PyErr_Format(PyExc_ValueError, "offsets: text %zd does not lie within the %zd bytes of data, or ends "
-                         "before it starts", i, data->len);
+        if (unit_text(data, bytes_of(offsets), (size_t)i, &text) != DONE) {
+            PyErr_Format(PyExc_ValueError,
+                         "offsets: text %zd ends before it starts or lies outside the %zd bytes", i,
+                         (Py_ssize_t)data.size);
             return -1;
         }
     return count;
 }
 
+static Status all_signatures(Call *call, const uint8_t *offsets, size_t count, Bytes *out) {
+    uint8_t *to = count <= PTRDIFF_MAX / SIGNATURE ? reserve(out, count * SIGNATURE) : NULL;
+    Status status = to ? DONE : NO_MEMORY;
+    for (size_t i = 0; status == DONE && i < count; i++, to += SIGNATURE) {
+        Text text;
+        status = unit_text(call->data, offsets, i, &text);
+        if (status == DONE)
+            signature(call->tables, call->work, text, to);
+    }
+    out->size = count * SIGNATURE;
+    return status;
+}
+
 static PyObject *kernel_signatures(PyObject *module, PyObject *arguments) {
-    Call call = {NULL, NULL};
-    Py_buffer data, offsets;
-    PyObject *result = NULL;
-    if (!PyArg_ParseTuple(arguments, "y*y*:signatures", &data, &offsets))
+    Call call;
+    PyObject *data, *result = NULL;
+    Py_buffer offsets;
+    if (!PyArg_ParseTuple(arguments, "Oy*:signatures", &data, &offsets))
         return NULL;
-    Py_ssize_t count = units(&data, &offsets);
-    if (count >= 0 && enter(module, &call)) {
-        Bytes out = {NULL, 0, 0};
-        Status status = DONE;
-        Py_BEGIN_ALLOW_THREADS
-        uint8_t *to = (size_t)count <= PTRDIFF_MAX / SIGNATURE ? reserve(&out, (size_t)count * SIGNATURE) : NULL;
-        status = to ? DONE : NO_MEMORY;
-        for (size_t i = 0; status == DONE && i < (size_t)count; i++) {
-            Text text;
-            status = unit_text(whole(&data), bytes_of(&offsets), i, &text);
-            if (status == DONE)
-                signature(call.tables, call.work, text, to + i * SIGNATURE);
+    if (enter(module, data, &call)) {
+        Py_ssize_t count = units(call.data, &offsets);
+        if (count >= 0) {
+            Bytes out = {NULL, 0, 0};
+            Status status;
+            Py_BEGIN_ALLOW_THREADS status = all_signatures(&call, bytes_of(&offsets), (size_t)count, &out);
+            Py_END_ALLOW_THREADS result = finished(status, &out);
         }
-        out.size = (size_t)count * SIGNATURE;
-        Py_END_ALLOW_THREADS
         leave(&call);
-        result = finished(status, &out);
     }
     PyBuffer_Release(&offsets);
-    PyBuffer_Release(&data);
     return result;
 }
 
+/* Counts, streams and hits of all texts. */
+static Status all_probes(Call *call, const uint8_t *offsets, size_t count, const Index *index, Bytes *out) {
+    uint8_t *tokens_to = reserve(&out[0], 4 * count), *streams_to = reserve(&out[1], 8 * count);
+    Status status = tokens_to && streams_to ? DONE : NO_MEMORY;
+    for (size_t i = 0; status == DONE && i < count; i++) {
+        Text text;
+        status = unit_text(call->data, offsets, i, &text);
+        if (status == DONE)
+            status = probe(call->tables, call->work, text, (uint32_t)i, index, &out[2]);
+        tokens_to = store(tokens_to, token_count(call->work), 4);
+        streams_to = store(streams_to, stream(call->work), 8);
+    }
+    out[0].size = 4 * count, out[1].size = 8 * count;
+    return status;
+}
+
+/* The filter and the keys as an index; 0 with an exception set if they cannot be. */
+static int open_index(const Py_buffer *bloom, const Py_buffer *grams_view, Index *index) {
+    index->bloom = bytes_of(bloom), index->blocks = (uint64_t)bloom->len / BLOOM_BLOCK;
+    index->keys = bytes_of(grams_view), index->count = (uint64_t)grams_view->len / 8;
+    if (bloom->len % BLOOM_BLOCK || index->blocks > UINT32_MAX)
+        PyErr_Format(PyExc_ValueError, "bloom: %zd bytes, not a multiple of 32 below 2**37", bloom->len);
+    else if (grams_view->len % 8 || index->count > UINT32_MAX)
+        PyErr_Format(PyExc_ValueError, "grams: %zd bytes, not a multiple of 8 below 2**35", grams_view->len);
+    else
+        return 1;
+    return 0;
+}
+
 static PyObject *kernel_probe(PyObject *module, PyObject *arguments) {
-    Call call = {NULL, NULL};
-    Py_buffer data, offsets, bloom, keys;
-    PyObject *result = NULL;
-    if (!PyArg_ParseTuple(arguments, "y*y*y*y*:probe", &data, &offsets, &bloom, &keys))
+    Call call;
+    Index index;
+    PyObject *data, *result = NULL;
+    Py_buffer offsets, bloom, keys;
+    if (!PyArg_ParseTuple(arguments, "Oy*y*y*:probe", &data, &offsets, &bloom, &keys))
         return NULL;
-    Py_ssize_t count = units(&data, &offsets);
-    Index index = {bytes_of(&bloom), bytes_of(&keys), (uint64_t)bloom.len / 32, (uint64_t)keys.len / 8};
-    if (count < 0) {
-        ;
-    } else if (bloom.len % 32 || index.blocks > UINT32_MAX) {
-        PyErr_Format(PyExc_ValueError, "bloom: %zd bytes are not a whole number of blocks of 32, below 2**32", bloom.len);
-    } else if (keys.len % 8 || index.count > UINT32_MAX) {
-        PyErr_Format(PyExc_ValueError, "grams: %zd bytes are not a whole number of u64, below 2**32", keys.len);
-    } else if (enter(module, &call)) {
-        Bytes out[3] = {{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}};
-        Status status = DONE;
-        Py_BEGIN_ALLOW_THREADS
-        uint8_t *number = reserve(&out[0], 4 * (size_t)count), *closed = reserve(&out[1], 8 * (size_t)count);
-        status = number && closed ? DONE : NO_MEMORY;
-        for (size_t i = 0; status == DONE && i < (size_t)count; i++) {
-            Text text;
-            status = unit_text(whole(&data), bytes_of(&offsets), i, &text);
-            if (status == DONE)
-                status = probe(call.tables, call.work, text, (uint32_t)i, &index, &out[2]);
-            number = store(number, call.work->count + call.work->n - K_MAX, 4);
-            closed = store(closed, stream(call.work), 8);
+    if (open_index(&bloom, &keys, &index) && enter(module, data, &call)) {
+        Py_ssize_t count = units(call.data, &offsets);
+        if (count >= 0) {
+            Bytes out[3] = {{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}};
+            Status status;
+            Py_BEGIN_ALLOW_THREADS status = all_probes(&call, bytes_of(&offsets), (size_t)count, &index, out);
+            Py_END_ALLOW_THREADS result = finished_three(status, NULL, out);
         }
-        out[0].size = 4 * (size_t)count, out[1].size = 8 * (size_t)count;
-        Py_END_ALLOW_THREADS
         leave(&call);
-        result = finished_three(status, "(OOO)", 0, 0, out);
     }
     PyBuffer_Release(&keys);
     PyBuffer_Release(&bloom);
     PyBuffer_Release(&offsets);
-    PyBuffer_Release(&data);
     return result;
 }
 
@@ -938,7 +956,8 @@ static uint64_t power(uint64_t base, uint32_t exponent) {
 
 static void mark_plane(Tables *tables, const uint8_t *ranges, size_t pairs, uint8_t does) {
     for (size_t i = 0; i < pairs; i++)
-        for (uint32_t point = load32(ranges + 8 * i); point < 0x10000 && point <= load32(ranges + 8 * i + 4); point++)
+        for (uint32_t point = load32(ranges + 8 * i); point < 0x10000 && point <= load32(ranges + 8 * i + 4);
+             point++)
             tables->plane[point] = does;
 }
 
@@ -956,7 +975,8 @@ static void add_keywords(Tables *tables, size_t *number, const uint8_t *hashes, 
 /* The tables from what setup() was given; sizes have been checked. */
 static void fill_tables(Tables *tables, const Py_buffer *view) {
     const uint8_t *structural = bytes_of(&view[0]), *plain = bytes_of(&view[1]), *single = bytes_of(&view[2]);
-    const uint8_t *separators = bytes_of(&view[3]), *punctuation = bytes_of(&view[4]), *drawn = bytes_of(&view[5]);
+    const uint8_t *separators = bytes_of(&view[3]), *punctuation = bytes_of(&view[4]),
+                  *drawn = bytes_of(&view[5]);
     size_t number = 0;
     tables->base_k = power(BASE, tables->k);
     tables->base_shingle = power(BASE, tables->shingle);
@@ -968,8 +988,8 @@ static void fill_tables(Tables *tables, const Py_buffer *view) {
     add_keywords(tables, &number, structural, (size_t)view[0].len / 8, MARK);
     add_keywords(tables, &number, plain, (size_t)view[1].len / 8, 0);
     for (int i = 0; i < 256; i++) {
-        uint8_t letter = (uint8_t)((i | 0x20) - 'a') < 26 || i == '_' || i >= 0x80;
-        tables->firsts[i] = letter ? WORD : (uint8_t)(i - '0') < 10 ? DIGIT : SINGLE;
+        uint8_t letter = is_letter((uint8_t)i) || i >= 0x80;
+        tables->firsts[i] = letter ? WORD : is_digit((uint8_t)i) ? DIGIT : SINGLE;
         tables->wordy[i] = letter ? 0xFF : 0;
     }
     for (Py_ssize_t i = 0; i < view[4].len; i++)
@@ -992,8 +1012,8 @@ static PyObject *kernel_setup(PyObject *module, PyObject *arguments) {
     State *state = PyModule_GetState(module);
     int k, distinct, structure, shingle;
     Py_buffer view[6];
-    if (!PyArg_ParseTuple(arguments, "iiiiy*y*y*y*y*y*:setup", &k, &distinct, &structure, &shingle, &view[0], &view[1],
-                          &view[2], &view[3], &view[4], &view[5]))
+    if (!PyArg_ParseTuple(arguments, "iiiiy*y*y*y*y*y*:setup", &k, &distinct, &structure, &shingle, &view[0],
+                          &view[1], &view[2], &view[3], &view[4], &view[5]))
         return NULL;
     const char *wrong = NULL;
     if (k < 1 || k > K_MAX || shingle < 1 || shingle > K_MAX)
@@ -1037,7 +1057,8 @@ static void kernel_free(void *module) {
 }
 
 static PyMethodDef METHODS[] = {
-    {"setup", kernel_setup, METH_VARARGS, "setup(*reference.kernel_tables()): before any other call; again at will."},
+    {"setup", kernel_setup, METH_VARARGS,
+     "setup(*reference.kernel_tables()): before any other call; again at will."},
     {"tokens", kernel_tokens, METH_O, "tokens(data) -> list[tuple[int, int]]"},
     {"normal_form", kernel_normal_form, METH_O, "normal_form(data) -> bytes"},
     {"measure", kernel_measure, METH_O, "measure(data) -> (tokens, stream, keys, checks, positions)"},
@@ -1051,8 +1072,14 @@ static PyMethodDef METHODS[] = {
 static PyModuleDef_Slot SLOTS_OF_MODULE[] = {{0, NULL}};
 
 static struct PyModuleDef MODULE = {
-    PyModuleDef_HEAD_INIT, "provenance.fingerprint._kernel",
-    "The functions of provenance.fingerprint.reference, in C.", sizeof(State), METHODS, SLOTS_OF_MODULE, NULL, NULL,
+    PyModuleDef_HEAD_INIT,
+    "provenance.fingerprint._kernel",
+    "The functions of provenance.fingerprint.reference, in C.",
+    sizeof(State),
+    METHODS,
+    SLOTS_OF_MODULE,
+    NULL,
+    NULL,
     kernel_free,
 };
 

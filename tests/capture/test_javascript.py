@@ -1,3 +1,4 @@
+# ruff: noqa: SIM300  (the house writes expected == actual)
 from __future__ import annotations
 
 import pytest
@@ -74,31 +75,8 @@ HOSTILE = [
 ]
 HOSTILE += ["a=a+a;", "a+=`${a}`;", "a='x';a+=a;", "[a].join()", "/*", "\\", "'a'+", "a='b';apply_patch(a,"]
 
-pieces = st.sampled_from(
-    [
-        "'",
-        '"',
-        "`",
-        "${",
-        "}",
-        "{",
-        "(",
-        ")",
-        "[",
-        "]",
-        "\\",
-        "\n",
-        "/",
-        "*",
-        "+",
-        "=",
-        ",",
-        ".",
-        ":",
-        " ",
-        "?",
-    ]
-    + ["a", "const ", "apply_patch", "String.raw", ".join(", "\\u", "\\ud83d", "\\x4", "...", "\ud800"]
+pieces = st.sampled_from("' \" ` ${ } { ( ) [ ] \\ / * + = , . : ? a const".split()) | st.sampled_from(
+    [" ", "\n", "apply_patch", "String.raw", ".join(", "\\u", "\\ud83d", "\\x4", "...", "\ud800"]
 )
 sources = st.text() | st.lists(pieces, max_size=40).map("".join)
 

@@ -1,3 +1,4 @@
+# ruff: noqa: SIM300  (the house writes expected == actual)
 from __future__ import annotations
 
 import random
@@ -25,7 +26,7 @@ ENVELOPE = """\
 -old
 +new one
 +new two
- 
+
 +after the gap
 @@
 -gone
@@ -46,18 +47,15 @@ CHANGES = [
     FileChange("old.py", "delete", (), ()),
 ]
 
-line = st.sampled_from(
-    ["+a", "-b", " c", "", "@@", "@@ -1,2 +1,2 @@", "@@ -0,0 +1 @@", "--- a/f", "+++ b/f", "\\ No newline"]
-    + ["*** Begin Patch", "*** Add File: p", "*** Update File: p", "*** Move to: q", "*** Delete File: p"]
-    + ["*** End of File", "*** End Patch", "*** ", "prose", "+*** End Patch", "diff --git a/f b/f", "\r"]
-)
+MARKERS = ["Begin Patch", "Add File: p", "Update File: p", "Move to: q", "Delete File: p", "End of File", "End Patch"]
+HEADERS = ["@@", "@@ -1,2 +1,2 @@", "@@ -0,0 +1 @@", "--- a/f", "+++ b/f", "\\ No newline", "diff --git a/f b/f"]
+BODY = ["+a", "-b", " c", "", "*** ", "prose", "+*** End Patch", "\r"]
+line = st.sampled_from(MARKERS).map("*** {}".format) | st.sampled_from(HEADERS) | st.sampled_from(BODY)
 texts = st.text() | st.lists(line).map("\n".join)
 
 
 def update(*lines: str) -> FileChange:
-    [change] = parse_apply_patch(
-        "\n".join(["*** Begin Patch", "*** Update File: f", *lines, "*** End Patch"])
-    )
+    [change] = parse_apply_patch("\n".join(["*** Begin Patch", "*** Update File: f", *lines, "*** End Patch"]))
     return change
 
 
@@ -123,9 +121,7 @@ def test_a_unified_diff_gives_blocks_and_the_text_before():
 
 def test_added_and_removed_lines_that_look_like_file_headers_are_counted_by_the_hunk():
     diff = "@@ -1,2 +1,2 @@\n--- old comment\n+++ new counter\n same\n"
-    assert FileChange("f", "update", ("++ new counter",), ("-- old comment\nsame",)) == parse_unified_diff(
-        diff, "f"
-    )
+    assert FileChange("f", "update", ("++ new counter",), ("-- old comment\nsame",)) == parse_unified_diff(diff, "f")
 
 
 def test_the_missing_newline_mark_does_not_part_added_lines():
