@@ -17,7 +17,6 @@ from provenance.model import Grade, Match, Similarity
 from tests.making import CLAUDE, code, ingredient, opened
 
 
-
 def matches(text: str | bytes, index: Index, similar: bool = True) -> tuple[Match, ...]:
     data = text.encode() if isinstance(text, str) else text
     _, found = matching.match(data, np.array([0, len(data)], np.int64), index, similar)
@@ -139,7 +138,8 @@ def test_many_outputs_with_the_same_text_are_one_match_that_names_the_earliest(t
     text = " ".join(code(5, 100))
     times = ["2026-03-02T00:00:00Z", "2026-01-01T00:00:00Z", "unknown", "2026-02-01T00:00:00Z"]
     made = [
-        ingredient(text, call=f"c{n}", origin=msgspec.structs.replace(CLAUDE, time=time)) for n, time in enumerate(times)
+        ingredient(text, call=f"c{n}", origin=msgspec.structs.replace(CLAUDE, time=time))
+        for n, time in enumerate(times)
     ]
     (found,) = matches("host " * 5 + text, opened(tmp_path / "i", *made))
     assert ("2026-01-01T00:00:00Z", 3) == (found.origin.time, found.others)

@@ -43,7 +43,11 @@ def jsonl(path: Path, count: int = 40) -> Path:
 
 def rows_of(out: Path) -> list[tuple[str, int, str]]:
     done = scan.load(out)
-    return [(hit.address.file, hit.address.row, hit.address.field) for hit in scan.read(out, done) if not isinstance(hit, Skipped)]
+    return [
+        (hit.address.file, hit.address.row, hit.address.field)
+        for hit in scan.read(out, done)
+        if not isinstance(hit, Skipped)
+    ]
 
 
 def test_a_scan_finds_what_was_planted_and_says_where(tmp_path: Path, index: Index) -> None:
@@ -70,7 +74,9 @@ def test_rows_are_numbered_through_the_file_when_it_is_cut_into_units(
     monkeypatch.setattr(scan.dataset, "plan", lambda found, columns: real(found, columns, target_size=3000))
     whole = scan.run([str(data), str(lines)], index, tmp_path / "out")
     assert len(whole.units) > 10
-    expected = [(str(lines), n, "messages[1].content") for n in range(40)] + [(str(data), n, "text") for n in range(3, 80, 10)]
+    expected = [(str(lines), n, "messages[1].content") for n in range(40)] + [
+        (str(data), n, "text") for n in range(3, 80, 10)
+    ]
     assert sorted(expected) == sorted(rows_of(tmp_path / "out"))
 
 

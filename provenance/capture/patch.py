@@ -32,8 +32,8 @@ class FileChange(NamedTuple):
 MOST_LINES = 4_000
 """Two texts that both differ over more lines than this are compared as multisets of lines."""
 
-MOST_PAIRS = 250_000
-"""Likewise when this many pairs of lines are equal, e.g. in long runs of the same line."""
+MOST_PAIRS = 50_000
+"""Likewise when more pairs of lines are equal: 499 braces (249,001 pairs) in turn with other lines took 4.6 s."""
 
 _FILE = re.compile(r"\*\*\* (Add|Update|Delete) File:(.*)")
 _MOVE = re.compile(r"\*\*\* Move to:(.*)")

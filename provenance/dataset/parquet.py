@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -52,14 +53,18 @@ def plan(file: str, columns: Sequence[str], target_size: int) -> FilePlan:
     try:
         stamp = units.stamp(file)
         parquet = _open(file)
+        leaves = _leaves(parquet)
     except OSError as error:
         return FilePlan(problem=f"{file}: {error.strerror or error} (make it readable, or leave it out)")
     except DatasetError as error:
         return FilePlan(problem=str(error))
     with parquet:
-        leaves = _leaves(parquet)
         chosen = _choose(file, leaves, columns)
         footer = parquet.metadata
+        try:
+            _check_chunks(parquet, range(footer.num_row_groups), chosen)
+        except (pa.ArrowException, OSError) as error:
+            return FilePlan(problem=_bad_footer(file, error))
         fields = tuple(dict.fromkeys(leaf.field for leaf in chosen))
         plans: list[WorkUnit] = []
         first, rows, size, text = 0, 0, 0, 0
@@ -85,6 +90,10 @@ def read(unit: WorkUnit) -> Iterator[Batch]:
     with parquet:
         text_leaves = [leaf for leaf in _leaves(parquet) if leaf.is_text]
         chosen = [leaf for leaf in text_leaves if not unit.columns or leaf.field in unit.columns]
+        try:
+            _check_chunks(parquet, range(unit.first, unit.last), chosen)
+        except (pa.ArrowException, OSError) as error:
+            raise DatasetError(_bad_footer(unit.file, error)) from error
         base, row_size = 0, 0.0
         for group in range(unit.first, unit.last):
             about = parquet.metadata.row_group(group)
@@ -125,10 +134,54 @@ def _open(file: str) -> Any:
         raise DatasetError(f"{file}: truncated, the Parquet footer is missing (copy or write the file again)")
     try:
         return pq.ParquetFile(file, buffer_size=BUFFER_SIZE, page_checksum_verification=True)
-    except (pa.ArrowException, OSError) as error:
-        raise DatasetError(
-            f"{file}: damaged Parquet footer: {_first_line(error)} (copy or write the file again)"
-        ) from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise DatasetError(_bad_footer(file, error)) from error
+
+
+class _Untouched(Exception):
+    """Arrow got as far as reading data."""
+
+
+class _NoData(io.RawIOBase):
+    """A file as large as any, whose data nobody gets."""
+
+    def __init__(self) -> None:
+        self.position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self.position = offset if whence == os.SEEK_SET else 1 << 60
+        return self.position
+
+    def read(self, size: int = -1) -> bytes:
+        raise _Untouched
+
+
+def _check_chunks(parquet: Any, groups: range, chosen: Sequence[Leaf]) -> None:
+    """Raise Arrow's error for a column chunk whose entry in the footer is damaged, without reading data.
+
+    ``RowGroupMetaData.column`` does not raise it but aborts the process (pyarrow 26; with 19.0.0 even on sound
+    files, apache/arrow#45283), while a reader raises it before its first read. About 10 microseconds a chunk.
+    """
+    probe = pq.ParquetFile(_NoData(), metadata=parquet.metadata, buffer_size=BUFFER_SIZE)
+    for group in groups:
+        for leaf in chosen:
+            try:
+                probe.reader.read_row_group(group, column_indices=[leaf.column], use_threads=False)
+            except _Untouched:
+                continue
+
+
+def _bad_footer(file: str, error: BaseException) -> str:
+    return f"{file}: damaged Parquet footer: {_first_line(error)} (copy or write the file again)"
 
 
 def _damaged(unit: WorkUnit, group: int, reason: str) -> str:

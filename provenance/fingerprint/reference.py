@@ -60,7 +60,7 @@ BACK = tuple(mix(distance ^ K4) for distance in range(RECIPE.k))
 def decode(data: bytes, at: int) -> tuple[int, int]:
     """The code point at a byte >= 0x80 and its length; (-1, 1) where the bytes are no UTF-8 sequence.
 
-    Overlong forms and surrogates are not told apart: they are in no table, hence word characters.
+    Overlong forms and surrogates are not refused: they count as the code point that their bits spell.
     """
     lead = data[at]
     length = 2 if 0xC2 <= lead < 0xE0 else 3 if 0xE0 <= lead < 0xF0 else 4 if 0xF0 <= lead < 0xF5 else 1
@@ -218,8 +218,9 @@ def signatures(data: bytes, offsets: bytes) -> bytes:
 def probe(data: bytes, offsets: bytes, bloom: bytes, grams: bytes) -> tuple[bytes, bytes, bytes]:
     """Look up every gram of every text: (tokens u32 each, streams u64 each, hits as ``HIT`` records).
 
-    ``grams`` is the sorted u64 array of the index and ``bloom`` its filter (see ``index.bloom``); hits come
-    in order of unit and position.
+    ``offsets`` holds n + 1 ascending little-endian i64 into ``data``. ``grams`` is the index's array of sorted,
+    distinct u64; ``bloom`` is a filter that holds every one of them (see ``index.bloom``), or empty for none: it
+    changes the speed of the kernel and no answer. Hits come in order of unit and position.
     """
     bounds = memoryview(offsets).cast("B").cast("q")
     table = memoryview(grams).cast("B").cast("Q")

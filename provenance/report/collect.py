@@ -57,8 +57,8 @@ def promise(manifest: index.segment.Manifest | None) -> str:
     """The guarantee of the recipe in use, with what it does not cover in this index."""
     text = (
         f"Every run of {RECIPE.t} or more tokens that a text shares with a passage of an indexed output, verbatim "
-        "up to white space, is found, and so is every such run shared up to consistent renaming, except where a whole window "
-        "is suppressed or, for renaming, has no structured gram."
+        "up to white space, is found, and so is every such run shared up to consistent renaming, except where a whole "
+        "window is suppressed or, for renaming, has no structured gram."
     )
     if manifest is None:
         return text

@@ -22,8 +22,8 @@ def summary(report: Report) -> Iterator[str]:
     files = report.dataset["files"]
     yield (
         f"read {counts['rows']:,} rows of {len(files):,} {'file' if len(files) == 1 else 'files'}: "
-        f"{counts['texts']:,} texts, {counts['bytes'] / 1e6:,.1f} MB, {counts['tokens']:,} tokens; {counts['nulls']:,} nulls; "
-        f"{counts['skipped']:,} skipped"
+        f"{counts['texts']:,} texts, {counts['bytes'] / 1e6:,.1f} MB, {counts['tokens']:,} tokens; "
+        f"{counts['nulls']:,} nulls; {counts['skipped']:,} skipped"
     )
     if report.dataset["unread"]:
         yield f"columns without text, not read: {', '.join(report.dataset['unread'])}"

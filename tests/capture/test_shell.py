@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300  (the house writes expected == actual)
 from __future__ import annotations
 
 import pytest
@@ -183,9 +182,9 @@ def test_short_or_shown_text_is_not_told(command: str):
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
-def test_a_hostile_megabyte_is_read_in_linear_time(piece: str):
-    # Seconds where it is linear; a quadratic reading of this size takes hours.
-    assert all(isinstance(item, Written) for item in written(piece * (250_000 // len(piece))))
+def test_hostile_text_is_read_in_linear_time(piece: str):
+    # Under a second where it is linear; a quadratic reading of this size takes an hour.
+    assert all(isinstance(item, Written) for item in written(piece * (100_000 // len(piece))))
 
 
 @given(st.text() | st.lists(pieces, max_size=40).map("".join))

@@ -79,19 +79,17 @@ def test_every_string_of_a_row_is_a_text(tmp_path: Path) -> None:
 def test_chosen_fields_only(tmp_path: Path) -> None:
     row = {"text": "t", "body": "b", "messages": [{"role": "user", "content": "hi"}]}
     path = write(tmp_path / "t.jsonl", row, {"text": "u"})
-    assert [(0, "text", b"t"), (1, "text", b"u")] == leaves_of(path, ("text",))
+    assert leaves_of(path, ("text",)) == [(0, "text", b"t"), (1, "text", b"u")]
     content = [(0, "messages[0].content", b"hi")]
     assert content == leaves_of(path, ("messages[].content",))
     assert content == leaves_of(path, ("messages.content",))
-    assert ["messages[0].content", "messages[0].role"] == [
-        name for _, name, _ in leaves_of(path, ("messages",))
-    ]
-    assert [] == leaves_of(path, ("mess",))
+    assert [name for _, name, _ in leaves_of(path, ("messages",))] == ["messages[0].content", "messages[0].role"]
+    assert leaves_of(path, ("mess",)) == []
 
 
 def test_nulls_under_a_chosen_field_are_counted(tmp_path: Path) -> None:
     path = write(tmp_path / "t.jsonl", {"text": None, "id": None}, {"text": "x"}, {"text": [None, "y"]})
-    assert 2 == sum(batch.nulls for batch in batches_of(path, ("text",)))
+    assert sum(batch.nulls for batch in batches_of(path, ("text",))) == 2
 
 
 def test_broken_lines_are_skipped_with_their_reason_and_reading_goes_on(tmp_path: Path) -> None:
@@ -99,17 +97,17 @@ def test_broken_lines_are_skipped_with_their_reason_and_reading_goes_on(tmp_path
     lines = [b'{"t":"a"}', b"{oops", b"", b'{"t":"\xff"}', b"[1]", b"3", b"null", b'"bare"', b'{"t":"z"}']
     path.write_bytes(b"\n".join(lines))
     batches = batches_of(path)
-    assert [(0, "t", b"a"), (6, "text", b"bare"), (7, "t", b"z")] == leaves_in(batches)
-    assert 8 == sum(batch.rows for batch in batches)
+    assert leaves_in(batches) == [(0, "t", b"a"), (6, "text", b"bare"), (7, "t", b"z")]
+    assert sum(batch.rows for batch in batches) == 8
     skipped = skipped_of(path)
     assert [f"{path} line {n}" for n in (2, 4, 5, 6, 7)] == [each.where for each in skipped]
     assert skipped[0].reason.startswith("not JSON: ")
-    assert [
+    assert [each.reason for each in skipped[1:]] == [
         "not UTF-8 at byte 6 of the line",
         "not an object but an array",
         "not an object but a number",
         "not an object but null",
-    ] == [each.reason for each in skipped[1:]]
+    ]
 
 
 def test_a_broken_line_in_a_later_unit_is_named_by_its_byte(tmp_path: Path) -> None:
@@ -123,14 +121,14 @@ def test_a_row_nested_ten_thousand_deep_is_skipped(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     deep = [b'{"a":' * 10_000 + b"1" + b"}" * 10_000, b'{"a":' + b"[" * 300 + b'"x"' + b"]" * 300 + b"}"]
     path.write_bytes(b"\n".join([*deep, b'{"t":"ok"}']))
-    assert [(2, "t", b"ok")] == leaves_of(path)
-    assert ["nested more than 256 levels deep"] * 2 == [each.reason for each in skipped_of(path)]
+    assert leaves_of(path) == [(2, "t", b"ok")]
+    assert [each.reason for each in skipped_of(path)] == ["nested more than 256 levels deep"] * 2
 
 
 def test_what_python_writes_is_read(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text('{"x":NaN,"t":"a"}\n{"x":1e999,"t":"b"}\n{"x":' + "1" * 400 + ',"t":"c"}\n')
-    assert [b"a", b"b", b"c"] == [text for _, _, text in leaves_of(path)]
+    assert [text for _, _, text in leaves_of(path)] == [b"a", b"b", b"c"]
 
 
 def test_lone_surrogates_keep_their_three_bytes(tmp_path: Path) -> None:
@@ -143,13 +141,13 @@ def test_lone_surrogates_keep_their_three_bytes(tmp_path: Path) -> None:
 def test_nul_bytes_empty_texts_and_duplicate_keys(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text('{"t":"a\\u0000b"}\r\n{"t":""}\r\n\r\n{"t":"first","t":"last"}')
-    assert [(0, "t", b"a\0b"), (1, "t", b""), (2, "t", b"last")] == leaves_of(path)
+    assert leaves_of(path) == [(0, "t", b"a\0b"), (1, "t", b""), (2, "t", b"last")]
 
 
 def test_a_field_that_is_text_list_and_literal_brackets_at_once(tmp_path: Path) -> None:
     path = write(tmp_path / "t.jsonl", {"a": ["x"], "a[]": "y"}, {"a": "z"})
     texts = [(t.field, t.ordinals.shape) for batch in batches_of(path) for t in batch.texts]
-    assert [("a", (1, 0)), ("a[]", (1, 0)), ("a[]", (1, 1))] == texts
+    assert texts == [("a", (1, 0)), ("a[]", (1, 0)), ("a[]", (1, 1))]
 
 
 @pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16", "utf-32", "utf-16-le", "utf-16-be", "utf-32-be"])
@@ -168,7 +166,7 @@ def test_utf16_is_never_cut_and_a_lone_surrogate_costs_its_line_only(tmp_path: P
     path.write_bytes(text.encode("utf-16-le", "surrogatepass"))
     (unit,) = dataset.plan([str(path)], target_size=10).units
     batches = list(dataset.read(unit))
-    assert [b"a", b"b", b"b", b"b"] == [leaf[2] for leaf in leaves_in(batches)]
+    assert [leaf[2] for leaf in leaves_in(batches)] == [b"a", b"b", b"b", b"b"]
     assert [f"{path} line 2"] == [each.where for batch in batches for each in batch.skipped]
 
 
@@ -184,14 +182,12 @@ def test_packed_files_of_several_members_or_frames_are_read_whole(tmp_path: Path
         path.write_bytes(content)
         (unit,) = dataset.plan([str(path)], target_size=5).units
         batches = list(dataset.read(unit))
-        assert [(0, "t", b"a"), (1, "t", b"b"), (2, "t", b"c")] == leaves_in(batches)
+        assert leaves_in(batches) == [(0, "t", b"a"), (1, "t", b"b"), (2, "t", b"c")]
         assert unit.size == sum(batch.size for batch in batches)
 
 
 @pytest.mark.parametrize("packing", ["gz", "zst"])
-def test_a_truncated_packed_file_yields_the_whole_lines_before_it_breaks_off(
-    tmp_path: Path, packing: str
-) -> None:
+def test_a_truncated_packed_file_yields_the_whole_lines_before_it_breaks_off(tmp_path: Path, packing: str) -> None:
     lines = [json.dumps({"t": f"{i * 7919:x}" * 5}).encode() + b"\n" for i in range(20_000)]
     content = b"".join(lines)
     packed = gzip.compress(content) if packing == "gz" else zstd(content)
@@ -204,7 +200,7 @@ def test_a_truncated_packed_file_yields_the_whole_lines_before_it_breaks_off(
     texts = [text for _, _, text in leaves_in(got)]
     assert [json.loads(line)["t"].encode() for line in lines[: len(texts)]] == texts
     assert 5_000 < len(texts) < 20_000
-    assert 0 == sum(len(batch.skipped) for batch in got)
+    assert sum(len(batch.skipped) for batch in got) == 0
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
@@ -212,9 +208,7 @@ def test_a_truncated_packed_file_yields_the_whole_lines_before_it_breaks_off(
 def test_every_cut_of_a_file_yields_each_line_exactly_once(tmp_path: Path, mark: bytes, end: bytes) -> None:
     path = tmp_path / "t.jsonl"
     texts = [b"a", b"bb" * 9, b"", b"c"]
-    path.write_bytes(
-        mark + b"\n".join(b'{"t":"' + text + b'"}' for text in texts).replace(b"}", b"}\r", 1) + end
-    )
+    path.write_bytes(mark + b"\n".join(b'{"t":"' + text + b'"}' for text in texts).replace(b"}", b"}\r", 1) + end)
     (whole,) = dataset.plan([str(path)]).units
     for cuts in itertools.combinations_with_replacement(range(whole.last + 1), 2):
         got, size = [], 0
@@ -222,14 +216,12 @@ def test_every_cut_of_a_file_yields_each_line_exactly_once(tmp_path: Path, mark:
             unit = dataset.WorkUnit(whole.file, "jsonl", first, last, -1, last - first, whole.stamp, ())
             batches = list(dataset.read(unit))
             got += [text for _, _, text in leaves_in(batches)]
-            assert [] == [each for batch in batches for each in batch.skipped]
+            assert [each for batch in batches for each in batch.skipped] == []
             size += sum(batch.size for batch in batches)
         assert (texts, whole.size) == (got, size), cuts
 
 
-def test_batches_and_pieces_smaller_than_a_line_change_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batches_and_pieces_smaller_than_a_line_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "t.jsonl", *[{"t": str(i) * (i % 40), "l": [str(i)]} for i in range(200)])
     packed = tmp_path / "p.jsonl.gz"
     packed.write_bytes(gzip.compress(path.read_bytes()))
@@ -245,7 +237,7 @@ def test_a_row_of_thirty_megabytes_that_spans_units_is_read_once(tmp_path: Path)
     path = write(tmp_path / "t.jsonl", {"t": "small"}, {"t": "0123456789" * 3_000_000}, {"t": "end"})
     batches = batches_of(path, target_size=4 << 20)
     lengths = [b - a for batch in batches for t in batch.texts for a, b in itertools.pairwise(t.offsets)]
-    assert [5, 30_000_000, 3] == lengths
+    assert lengths == [5, 30_000_000, 3]
     assert path.stat().st_size == sum(batch.size for batch in batches)
 
 

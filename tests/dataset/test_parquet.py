@@ -127,8 +127,8 @@ def test_only_the_chosen_leaves_of_a_nested_column_are_read(tmp_path: Path) -> N
     content = [(0, "messages[].content", (0,), b"hi"), (1, "messages[].content", (0,), b"yo")]
     assert content == leaves_of(path, ("messages[].content",))
     assert content == leaves_of(path, ("messages.content",))
-    assert ["messages[].content", "messages[].role"] == sorted({x[1] for x in leaves_of(path, ("messages",))})
-    assert [(0, "a.b", (), b"flat"), (1, "a.b", (), b"dot")] == leaves_of(path, ("a.b",))
+    assert sorted({x[1] for x in leaves_of(path, ("messages",))}) == ["messages[].content", "messages[].role"]
+    assert leaves_of(path, ("a.b",)) == [(0, "a.b", (), b"flat"), (1, "a.b", (), b"dot")]
 
 
 def test_nulls_are_counted_at_every_level(tmp_path: Path) -> None:
@@ -137,18 +137,16 @@ def test_nulls_are_counted_at_every_level(tmp_path: Path) -> None:
     path = write(tmp_path / "t.parquet", pa.table({"a": pa.array(rows, kind)}))
     (unit,) = dataset.plan([str(path)]).units
     (batch,) = dataset.read(unit)
-    assert (5, 2 + 2 + 1) == (batch.rows, batch.nulls)
+    assert (batch.rows, batch.nulls) == (5, 2 + 2 + 1)
 
 
 def test_a_null_that_covers_bytes_is_cut_out() -> None:
     offsets = pa.py_buffer(np.array([0, 2, 5, 6], np.int32))
     array = pa.Array.from_buffers(pa.string(), 3, [pa.py_buffer(b"\x05"), offsets, pa.py_buffer(b"aaXXXb")])
-    batch = parquet._batch(
-        pa.record_batch({"t": array}), [parquet.Leaf(0, "t", pa.string())], base=10, size=0
-    )
+    batch = parquet._batch(pa.record_batch({"t": array}), [parquet.Leaf(0, "t", pa.string())], base=10, size=0)
     (texts,) = batch.texts
     got = [bytes(texts.data[a:b]) for a, b in zip(texts.offsets, texts.offsets[1:], strict=False)]
-    assert ([b"aa", b"b"], [10, 12], 1) == (got, texts.rows.tolist(), batch.nulls)
+    assert (got, texts.rows.tolist(), batch.nulls) == ([b"aa", b"b"], [10, 12], 1)
 
 
 def test_texts_of_a_plain_column_are_not_copied() -> None:
@@ -204,7 +202,7 @@ def test_damage_in_the_middle_yields_the_rows_before_and_names_the_row_group(tmp
     batches: list[dataset.Batch] = []
     with pytest.raises(DatasetError, match=r"t\.parquet: row group 1 is damaged: .+ \(copy or write"):
         batches.extend(dataset.read(unit))  # keeps what came before the error
-    assert 1000 == sum(batch.rows for batch in batches)
+    assert sum(batch.rows for batch in batches) == 1000
 
 
 def test_a_page_with_a_wrong_checksum_is_damage(tmp_path: Path) -> None:
@@ -219,9 +217,7 @@ def test_a_page_with_a_wrong_checksum_is_damage(tmp_path: Path) -> None:
 
 text_values = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
 struct_type = pa.struct({"x": pa.string(), "deep": pa.list_(pa.string())})
-structs = st.none() | st.fixed_dictionaries(
-    {"x": text_values, "deep": st.none() | st.lists(text_values, max_size=3)}
-)
+structs = st.none() | st.fixed_dictionaries({"x": text_values, "deep": st.none() | st.lists(text_values, max_size=3)})
 rows_strategy = st.lists(
     st.fixed_dictionaries(
         {
@@ -246,9 +242,7 @@ schema = pa.schema(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    rows=rows_strategy, cut=st.integers(0, 5), group=st.integers(1, 5), target=st.sampled_from([1, 1 << 20])
-)
+@given(rows=rows_strategy, cut=st.integers(0, 5), group=st.integers(1, 5), target=st.sampled_from([1, 1 << 20]))
 def test_random_nested_tables_read_as_a_naive_walk_reads_them(
     tmp_path: Path, rows: list[dict[str, Any]], cut: int, group: int, target: int
 ) -> None:

@@ -36,7 +36,7 @@ def test_importing_the_package_imports_neither_numpy_nor_pyarrow() -> None:
     code = "import sys, provenance.dataset as d; d.discover; print({'numpy', 'pyarrow'} & set(sys.modules))"
     env = {**os.environ, "PYTHONPATH": str(Path(dataset.__file__).parents[2])}
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
-    assert "set()" == run.stdout.strip()
+    assert run.stdout.strip() == "set()"
 
 
 def test_folders_are_searched_and_sorted_and_hidden_names_left_out() -> None:
@@ -49,22 +49,20 @@ def test_folders_are_searched_and_sorted_and_hidden_names_left_out() -> None:
         "d/README.md",
         "d/c.zst",
     )
-    assert ["d/a/y.JSON", "d/a/z.ndjson.gz", "d/b.jsonl"] == dataset.discover(["d"])
+    assert dataset.discover(["d"]) == ["d/a/y.JSON", "d/a/z.ndjson.gz", "d/b.jsonl"]
 
 
 def test_globs_folders_and_files_together_name_each_file_once() -> None:
     touch("d/a.jsonl", "d/e/b.jsonl", "d/notes.txt", content=b'{"t":1}')
     touch("d/readme.md", content=b"# words")
-    assert ["d/e/b.jsonl", "d/a.jsonl"] == dataset.discover(
-        ["./d/e/b.jsonl", "d/**/*.jsonl", "d", "d/a.jsonl"]
-    )
-    assert ["d/a.jsonl", "d/e/b.jsonl", "d/notes.txt"] == dataset.discover(["d/*"])
+    assert dataset.discover(["./d/e/b.jsonl", "d/**/*.jsonl", "d", "d/a.jsonl"]) == ["d/e/b.jsonl", "d/a.jsonl"]
+    assert dataset.discover(["d/*"]) == ["d/a.jsonl", "d/e/b.jsonl", "d/notes.txt"]
     assert [str(Path("d/a.jsonl").absolute())] == dataset.discover([os.path.abspath("d/a.jsonl")])
 
 
 def test_a_name_with_brackets_is_a_file_before_it_is_a_glob() -> None:
     touch("a[1].jsonl")
-    assert ["a[1].jsonl"] == dataset.discover(["a[1].jsonl"])
+    assert dataset.discover(["a[1].jsonl"]) == ["a[1].jsonl"]
 
 
 def test_a_link_that_leads_back_up_is_not_followed() -> None:
@@ -72,7 +70,7 @@ def test_a_link_that_leads_back_up_is_not_followed() -> None:
     touch("elsewhere/b.jsonl")
     Path("d/back").symlink_to(".")
     Path("d/link").symlink_to("../elsewhere")
-    assert ["d/a.jsonl", "d/link/b.jsonl"] == dataset.discover(["d"])
+    assert dataset.discover(["d"]) == ["d/a.jsonl", "d/link/b.jsonl"]
 
 
 def test_an_unknown_suffix_is_recognised_by_content() -> None:
@@ -80,7 +78,7 @@ def test_an_unknown_suffix_is_recognised_by_content() -> None:
     touch("two.txt", "three.data", content=b'  \n{"t":"a"}\n')
     Path("three.data").write_bytes(gzip.compress(b'{"t":"a"}\n'))
     found = dataset.discover(["one.bin", "two.txt", "three.data"])
-    assert ["parquet", "jsonl", "jsonl"] == [unit.format for unit in dataset.plan(found).units]
+    assert [unit.format for unit in dataset.plan(found).units] == ["parquet", "jsonl", "jsonl"]
 
 
 @pytest.mark.parametrize(
@@ -112,9 +110,9 @@ def test_fields_and_unread_columns_are_a_union_over_files() -> None:
     table("a.parquet", id=[1], text=["a"], score=[[1.5]])
     table("b.parquet", id=[1], messages=[[{"role": "u", "content": "c"}]])
     plan = dataset.plan(["a.parquet", "b.parquet"])
-    assert ("messages[].content", "messages[].role", "text") == plan.fields
-    assert ("id: int64", "score[]: double") == plan.unread
-    assert [("text",), ("messages[].content", "messages[].role")] == [sorted_(u.columns) for u in plan.units]
+    assert plan.fields == ("messages[].content", "messages[].role", "text")
+    assert plan.unread == ("id: int64", "score[]: double")
+    assert [sorted_(u.columns) for u in plan.units] == [("text",), ("messages[].content", "messages[].role")]
 
 
 def sorted_(columns: tuple[str, ...]) -> tuple[str, ...]:
@@ -123,8 +121,8 @@ def sorted_(columns: tuple[str, ...]) -> tuple[str, ...]:
 
 def test_jsonl_without_a_choice_reads_every_field() -> None:
     touch("a.jsonl")
-    assert (("*",), ()) == (dataset.plan(["a.jsonl"]).fields, dataset.plan(["a.jsonl"]).units[0].columns)
-    assert ("text",) == dataset.plan(["a.jsonl"], ["text"]).fields
+    assert (dataset.plan(["a.jsonl"]).fields, dataset.plan(["a.jsonl"]).units[0].columns) == (("*",), ())
+    assert dataset.plan(["a.jsonl"], ["text"]).fields == ("text",)
 
 
 @pytest.mark.parametrize(
@@ -156,14 +154,30 @@ def test_files_that_cannot_be_read_are_problems_and_do_not_stop_the_plan() -> No
     plan = dataset.plan(
         ["cut.parquet", "zero.parquet", "fake.parquet", "footer.parquet", "gone.parquet", "train.parquet"]
     )
-    assert [
+    assert list(plan.problems[:3]) == [
         "cut.parquet: truncated, the Parquet footer is missing (copy or write the file again)",
         "zero.parquet: an empty file, not Parquet (write it again, or leave it out)",
         "fake.parquet: not a Parquet file (convert it, or leave it out)",
-    ] == list(plan.problems[:3])
+    ]
     assert plan.problems[3].startswith("footer.parquet: damaged Parquet footer: ")
-    assert "gone.parquet: No such file or directory (make it readable, or leave it out)" == plan.problems[4]
-    assert ["train.parquet"] == [unit.file for unit in plan.units]
+    assert plan.problems[4] == "gone.parquet: No such file or directory (make it readable, or leave it out)"
+    assert [unit.file for unit in plan.units] == ["train.parquet"]
+
+
+def test_damaged_size_statistics_in_the_footer_are_a_problem_and_no_abort() -> None:
+    """RowGroupMetaData.column aborts the process for these (pyarrow 26)."""
+    pq.write_table(pa.table({"t": [["a"], None, [], [None]] * 5}), "t.parquet")
+    content = Path("t.parquet").read_bytes()
+    size = int.from_bytes(content[-8:-4], "little")
+    footer = content[-8 - size : -8]
+    at = footer.index(b"\x19\x26")  # repetition level histogram, a list of two i64: drop the second
+    broken = footer[:at] + b"\x19\x16" + footer[at + 2 : at + 3] + footer[at + 4 :]
+    tail = len(broken).to_bytes(4, "little") + b"PAR1"
+    Path("t.parquet").write_bytes(content[: -8 - size] + broken + tail)
+    code = "import provenance.dataset as d; print(*d.plan(['t.parquet']).problems)"
+    env = {**os.environ, "PYTHONPATH": str(Path(dataset.__file__).parents[2])}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
+    assert run.stdout.startswith("t.parquet: damaged Parquet footer: ")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
@@ -188,33 +202,36 @@ def test_a_file_that_cannot_be_opened_is_a_problem(monkeypatch: pytest.MonkeyPat
     assert expected == dataset.plan(["a.jsonl", "b.parquet"]).problems
 
 
+def test_a_column_name_that_is_not_utf8_is_a_problem() -> None:
+    table(name_=["a"])
+    Path("train.parquet").write_bytes(Path("train.parquet").read_bytes().replace(b"name_", b"name\xac"))
+    (problem,) = dataset.plan(["train.parquet"]).problems
+    assert problem.startswith("train.parquet: damaged Parquet footer: ")
+
+
 def test_empty_files_are_legal_where_the_format_allows_them() -> None:
     touch("a.jsonl", content=b"")
     table("b.parquet", text=pa.array([], pa.string()))
     plan = dataset.plan(["a.jsonl", "b.parquet"])
-    assert ((), ("*", "text"), ()) == (plan.units, plan.fields, plan.problems)
+    assert (plan.units, plan.fields, plan.problems) == ((), ("*", "text"), ())
 
 
 def test_parquet_is_cut_between_row_groups() -> None:
-    pq.write_table(
-        pa.table({"t": [os.urandom(500).hex() for _ in range(100)]}), "t.parquet", row_group_size=10
-    )
+    pq.write_table(pa.table({"t": [os.urandom(500).hex() for _ in range(100)]}), "t.parquet", row_group_size=10)
     units = dataset.plan(["t.parquet"], target_size=25_000).units
-    assert [(0, 3), (3, 6), (6, 9), (9, 10)] == [(unit.first, unit.last) for unit in units]
-    assert [30, 30, 30, 10] == [unit.rows for unit in units]
+    assert [(unit.first, unit.last) for unit in units] == [(0, 3), (3, 6), (6, 9), (9, 10)]
+    assert [unit.rows for unit in units] == [30, 30, 30, 10]
 
 
 def test_jsonl_is_cut_into_byte_ranges_unless_it_is_packed() -> None:
     touch("a.jsonl", content=b'{"t":"a"}\n' * 10)
     touch("b.jsonl.gz", content=gzip.compress(b'{"t":"a"}\n' * 10))
     units = dataset.plan(["a.jsonl", "b.jsonl.gz"], target_size=40).units
-    assert [(0, 33), (33, 66), (66, 100)] == [(u.first, u.last) for u in units if u.file == "a.jsonl"]
-    assert [(0, Path("b.jsonl.gz").stat().st_size)] == [
-        (u.first, u.last) for u in units if u.file != "a.jsonl"
-    ]
+    assert [(u.first, u.last) for u in units if u.file == "a.jsonl"] == [(0, 33), (33, 66), (66, 100)]
+    assert [(0, Path("b.jsonl.gz").stat().st_size)] == [(u.first, u.last) for u in units if u.file != "a.jsonl"]
 
 
 def test_field_names_have_their_positions_filled_in() -> None:
-    assert "messages[2].content" == dataset.field_name("messages[].content", (2,))
-    assert "a.b[0][3].c" == dataset.field_name("a.b[][].c", (0, 3))
-    assert "text" == dataset.field_name("text", ())
+    assert dataset.field_name("messages[].content", (2,)) == "messages[2].content"
+    assert dataset.field_name("a.b[][].c", (0, 3)) == "a.b[0][3].c"
+    assert dataset.field_name("text", ()) == "text"

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300  (the house writes expected == actual)
 """The kernel gives what the reference gives, bit for bit, and no misuse makes it crash."""
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from provenance.fingerprint import reference
-from provenance.fingerprint.recipe import RECIPE
+from provenance.fingerprint.recipe import RECIPE, Recipe
 from provenance.index import bloom
 
 try:
@@ -223,8 +222,10 @@ def test_wrong_arguments_are_refused():
 
 @pytest.mark.parametrize(
     ("at", "value"),
-    [(0, 0), (0, 65), (0, -1), (1, K + 1), (1, -1), (2, -1), (2, K + 1), (3, 0), (3, 65)]
-    + [(4, b"1234567"), (5, bytes(8 * 2048)), (6, bytes(4)), (7, bytes(9)), (9, b""), (9, bytes(1020))],
+    [
+        *((0, 0), (0, 65), (0, -1), (1, K + 1), (1, -1), (2, -1), (2, K + 1), (3, 0), (3, 65)),
+        *((4, b"1234567"), (5, bytes(8 * 2048)), (6, bytes(4)), (7, bytes(9)), (9, b""), (9, bytes(1020))),
+    ],
 )
 def test_setup_refuses_tables_of_the_wrong_size_and_keeps_the_old_ones(at, value):
     tables = list(reference.kernel_tables())
@@ -235,15 +236,20 @@ def test_setup_refuses_tables_of_the_wrong_size_and_keeps_the_old_ones(at, value
     assert reference.measure(text) == kernel.measure(text)
 
 
-def test_setup_may_be_called_again():
-    text = b"for ( int i = 0 ; i < n ; i ++ ) { total += values [ i ] * weight ; }"
-    tables = list(reference.kernel_tables())
+@pytest.mark.parametrize(
+    "recipe", [Recipe(k=k, distinct=k // 2, structure=k // 3, shingle=65 - k) for k in (1, 2, 7, 25, 63, 64)], ids=str
+)
+def test_setup_may_be_called_again_with_another_recipe(recipe, monkeypatch):
+    text = b"for ( int i = 0 ; i < n ; i += 1 ) { total = values [ i ] * weight [ i ] ; } " * 30
     try:
-        kernel.setup(64, 0, 0, 1, *tables[4:])
-        assert len(text.split()) == len(kernel.shingles(text))
-        assert b"" == kernel.measure(text)[2]
+        monkeypatch.setattr(reference, "RECIPE", recipe)
+        monkeypatch.setattr(reference, "BACK", tuple(reference.mix(d ^ reference.K4) for d in range(recipe.k)))
+        kernel.setup(*reference.kernel_tables())
+        assert reference.measure(text) == kernel.measure(text)
+        assert reference.shingles(text) == kernel.shingles(text)
     finally:
-        kernel.setup(*tables)
+        monkeypatch.undo()
+        kernel.setup(*reference.kernel_tables())
     assert reference.measure(text) == kernel.measure(text)
 
 
