@@ -290,10 +290,17 @@ def _finish(
 ) -> Scan:
     done = []
     first_row: dict[str, int] = {}
+    texts = rows = 0
     for name, unit in ids.items():
         receipt = read_receipt(out / "parts" / f"{name}.parquet")
         done.append(Done(unit.file, first_row.get(unit.file, 0), receipt))
         first_row[unit.file] = first_row.get(unit.file, 0) + receipt.rows
+        rows += receipt.rows - receipt.skipped
+        texts += receipt.texts + receipt.nulls
+    chosen = sorted({column for unit in ids.values() for column in unit.columns})
+    if rows and not texts and chosen:
+        # Of JSONL only reading tells which fields there are; a misspelt choice must not pass as clean.
+        raise DatasetError(f"{found[0]}: no row has a text in {', '.join(map(repr, chosen))} (choose with --column)")
     scan = Scan(
         format=FORMAT,
         tool=f"provenance {__version__}",

@@ -5,8 +5,9 @@ The readers turn foreign bytes into these; ``novelty`` turns these into ingredie
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -49,7 +50,7 @@ class Tally:
     assistant: str = ""
     records: int = 0
     unknown: Counter[str] = field(default_factory=Counter)
-    """Record types that the reader does not know, with how many of each."""
+    """Types of records and blocks that the reader does not know, with how many of each."""
     broken: int = 0
     """Lines that are no JSON object."""
     edit_calls: int = 0
@@ -58,6 +59,8 @@ class Tally:
     """Outputs read, by kind."""
     deletions: int = 0
     """Edits read that only took text away."""
+    unread: int = 0
+    """Editing calls that did not fail, and results that show a change, of which no edit was read."""
     cut: str = ""
     """Why the rest of the file could not be read, where that is so."""
     changed: int = 0
@@ -65,26 +68,48 @@ class Tally:
 
     @property
     def silent(self) -> bool:
-        """Whether the file shows changes, or editing calls, of which no edit was read."""
-        return (self.changed > 0 or self.edit_calls > 0) and not self.deletions and not EDIT_KINDS & self.wrote.keys()
+        """Whether the file shows a change of which no edit was read, be it one call or all there is."""
+        return self.unread > 0 or (self.changed > 0 and not self.deletions and not EDIT_KINDS & self.wrote.keys())
+
+    def stranger(self, kind: str) -> None:
+        """Count a type that the reader does not know, under a name fit to be printed."""
+        name = "".join(char if char.isprintable() else "?" for char in kind[:60])
+        self.unknown[name or "(none)"] += 1
 
 
-def records(lines: Iterator[bytes], tally: Tally) -> Iterator[dict[str, Any]]:
+def records(lines: Iterable[bytes], tally: Tally) -> Iterator[dict[str, Any]]:
     """The JSON objects of the lines; a line that is none is counted in ``tally.broken`` and passed over."""
-    decode = msgspec.json.Decoder().decode
     for line in lines:
-        if not line.strip():
+        if not line.strip(b" \t\r\n\xef\xbb\xbf\0"):
             continue
         tally.records += 1
-        try:
-            record = decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            tally.broken += 1
-            continue
+        record = decoded(line)
         if isinstance(record, dict):
             yield record
         else:
             tally.broken += 1
+
+
+_decode = msgspec.json.Decoder().decode
+
+
+def decoded(data: bytes | str) -> Any:
+    """The value of a JSON text, or None where it is none.
+
+    JavaScript cuts strings between the halves of a character and writes each half as ``\\ud83d``, which is no
+    Unicode; it becomes a question mark here, as bytes that are no UTF-8 become U+FFFD. So every string that is
+    read can be written.
+    """
+    try:
+        return _decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        pass
+    try:
+        text = data if isinstance(data, str) else data.decode("utf-8", "replace")
+        value = json.loads(text.lstrip("\ufeff"), parse_constant=lambda name: None)
+        return _decode(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, msgspec.DecodeError, RecursionError):
+        return None
 
 
 def text_of(value: Any) -> str:

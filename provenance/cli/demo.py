@@ -111,7 +111,7 @@ def _fragments(outputs: dict[str, str]) -> Iterator[tuple[str, str]]:
     yield "re-indented", textwrap.indent("\n".join(line.strip() for line in gauges[36:48]), "\t\t")
     names = {
         "page": "rows",
-        "slot": "where",
+        "slot": "spot",
         "neighbour": "other",
         "reading": "sample",
         "close_in_time": "near",

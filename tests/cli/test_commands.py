@@ -144,6 +144,10 @@ BAD = {
         ["gate", "train.parquet", "--column", "boby"],
         "train.parquet: no column 'boby' (did you mean 'body'?); it has 'body' (choose with --column)",
     ),
+    "a column that no JSONL row has": (
+        ["gate", "rows.jsonl", "--column", "boby"],
+        "rows.jsonl: no row has a text in 'boby' (choose with --column)",
+    ),
     "a column without text": (["gate", "train.parquet", "--column", "n"], "train.parquet: "),
     "a policy that does not exist": (["gate", "train.parquet", "--policy", "clean-rom"], "did you mean 'clean-room'?"),
     "a policy with a misspelt key": (
@@ -164,6 +168,7 @@ BAD = {
 def test_bad_input_is_named_and_exits_with_two(ready: Run, tmp_path: Path, what: str) -> None:
     data = dataset(tmp_path / "train.parquet", human(1), human(2))
     (tmp_path / "empty").mkdir()
+    (tmp_path / "rows.jsonl").write_text('{"body": "x"}\n')
     (tmp_path / "zero.parquet").touch()
     (tmp_path / "cut.parquet").write_bytes(data.read_bytes()[:-20])
     (tmp_path / "typo.yaml").write_text("version: 1\nname: t\nrules: [{id: a, action: warn, similarty: [exact]}]\n")
