@@ -1,17 +1,34 @@
 """Claude Code transcripts (``projects/<folder>/<session>.jsonl``, 1.0.98 to 2.1.329): records to events.
 
 The record format is internal to the tool and undocumented; the shapes here were read from its published types
-and from sessions of many versions. It decides nothing about novelty.
+and from sessions of many versions. ``claude -p --output-format stream-json`` writes nearly the same records. It
+decides nothing about novelty.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from provenance.capture import patch, shell
-from provenance.capture.origin import channel_of, provider_of
-from provenance.capture.session import Event, Shown, Tally, Wrote, dict_of, list_of, records, strings, text_of
+import xxhash
+
+from provenance.capture import patch, shapes
+from provenance.capture.origin import channel_of, instant, provider_of
+from provenance.capture.session import (
+    EDIT_KINDS,
+    Event,
+    Shown,
+    Tally,
+    Wrote,
+    decoded,
+    dict_of,
+    list_of,
+    records,
+    strings,
+    text_of,
+)
+from provenance.capture.shapes import SHORT_INPUT, Piece
 from provenance.model import UNKNOWN, Origin, Status
 
 TOOL = "claude-code"
@@ -26,15 +43,28 @@ BOOKKEEPING = frozenset(
     data-flow-records data-flow-incomplete api-request api-request-shape api-request-blob api-request-resumed""".split()
 )
 """Record types that carry no text of the conversation (types of 2.1.329)."""
+ENVELOPE = frozenset({"sessionId", "session_id", "parentUuid", "messageId", "leafUuid", "isSidechain", "forkedFrom"})
+"""Fields of which a record of this format has one at least."""
+BLOCKS = frozenset(
+    """text thinking redacted_thinking tool_use server_tool_use mcp_tool_use tool_result image document fallback
+    web_search_tool_result web_fetch_tool_result mcp_tool_result tool_reference""".split()
+)
 
 EDITING = frozenset({"Edit", "MultiEdit", "Write", "NotebookEdit"})
 SHELLS = frozenset({"Bash", "PowerShell"})
 SUBAGENTS = frozenset({"Task", "Agent"})
 AMBIGUOUS = frozenset({"WebFetch"})
 """Results that a small model wrote about a page: neither shown text nor an output we can name the model of."""
+CHANGES = frozenset({"structuredPatch", "newString", "oldString", "gitDiff", "updated_file"})
+"""Fields of a ``toolUseResult`` that say a file was changed, whatever the tool is called."""
 
-# A tool input with fewer words than this is a path, a pattern or a flag, and can hold no eligible gram.
-SHORT_INPUT = 12
+REFUSED = re.compile(
+    r"\s*(?:<tool_use_error>|Error: )?(?:User rejected tool use|The user doesn't want to|Permission to use \S+ (?:with|has)"
+    r"|Claude requested permissions? to|\[Request interrupted by user)"
+)
+NOTIFICATION = re.compile(r"\s*<task-notification>")
+NOTIFIED = re.compile(r"<result>(.*)</result>", re.DOTALL)
+NOTIFIER = re.compile(r"<(?:tool-use|task)-id>([^<]{8,})</")
 
 
 class Result(NamedTuple):
@@ -47,232 +77,279 @@ class Result(NamedTuple):
 
 def recognise(record: dict[str, Any]) -> bool:
     """Whether a first record is of this format."""
-    kind = record.get("type")
-    if "payload" in record or not isinstance(kind, str):
+    kind = text_of(record.get("type"))
+    if "payload" in record:
         return False
-    if kind in CONVERSATION:
-        return "sessionId" in record or ("uuid" in record and "parentUuid" in record)
-    return kind in BOOKKEEPING
+    if kind in ("user", "assistant"):
+        return isinstance(record.get("message"), dict) and not ENVELOPE.isdisjoint(record)
+    return (kind in CONVERSATION or kind in BOOKKEEPING) and not ENVELOPE.isdisjoint(record)
 
 
 def read(lines: Iterable[bytes], tally: Tally) -> list[Event]:
     """The events of one transcript, in its order."""
     tally.assistant = TOOL
-    session = list(records(iter(lines), tally))
-    results = {call: result for record in _flat(session) for call, result in _results(record)}
-    models = (
-        _origin(record, dict_of(record.get("message"))) for record in session if record.get("type") == "assistant"
-    )
-    first = next((origin for origin in models if origin.provider != UNKNOWN), Origin(tool=TOOL))
-    tools: dict[str, Wrote] = {}
-    events: list[Event] = []
-    seen: set[str] = set()
+    session = list(records(lines, tally))
     for record in session:
-        kind = text_of(record.get("type")) or "(none)"
+        kind = text_of(record.get("type"))
         if kind not in CONVERSATION and kind not in BOOKKEEPING:
-            tally.unknown[kind] += 1
+            tally.stranger(kind)
         if dict_of(dict_of(record.get("snapshot")).get("trackedFileBackups")):
             tally.changed += 1
-    for record in _flat(session):
-        uuid = text_of(record.get("uuid"))
-        if uuid and uuid in seen:
-            continue
-        seen.add(uuid)
-        for event in _events(record, results, tools, tally, first):
-            if isinstance(event, Wrote):
-                tally.wrote[event.kind] += 1
-            events.append(event)
+    reader = _Reader([_own(record) for record in session], tally)
+    events: list[Event] = []
+    for event in reader.events():
+        if isinstance(event, Wrote):
+            tally.wrote[event.kind] += 1
+        events.append(event)
     return events
 
 
-def _flat(session: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The records, with those of subagents (``progress`` of ``agent_progress``) lifted out of their wrapper."""
-    for record in session:
-        inner = dict_of(dict_of(record.get("data")).get("message"))
-        if record.get("type") == "progress" and inner:
-            around = {key: record.get(key) for key in ("sessionId", "version", "cwd", "timestamp")}
-            yield {**around, **inner}
-        else:
-            yield record
+def _own(record: dict[str, Any]) -> dict[str, Any]:
+    """A record as it was first written: without a subagent's ``progress`` wrapper, under the session it was forked from.
+
+    A fork copies its parent's records under its own session; they say where they come from, and one output has
+    one id.
+    """
+    inner = dict_of(dict_of(record.get("data")).get("message"))
+    if record.get("type") == "progress" and inner:
+        around = {key: record.get(key) for key in ("sessionId", "version", "cwd", "timestamp")}
+        return {**around, **inner}
+    parent = dict_of(record.get("forkedFrom"))
+    if text_of(parent.get("sessionId")):
+        uuid = text_of(parent.get("messageUuid")) or record.get("uuid")
+        return {**record, "sessionId": parent["sessionId"], "uuid": uuid}
+    return record
+
+
+def _blocks(message: dict[str, Any]) -> list[dict[str, Any]]:
+    content = message.get("content")
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return [block for block in list_of(content) if isinstance(block, dict)]
 
 
 def _results(record: dict[str, Any]) -> Iterator[tuple[str, Result]]:
-    for block in list_of(dict_of(record.get("message")).get("content")):
-        if not isinstance(block, dict) or block.get("type") != "tool_result":
+    details = record.get("toolUseResult", record.get("tool_use_result"))
+    for block in _blocks(dict_of(record.get("message"))):
+        if block.get("type") != "tool_result":
             continue
-        details = record.get("toolUseResult")
         status = Status.APPLIED
-        if block.get("is_error"):
-            said = " ".join(strings(block.get("content"))) + text_of(details)
-            refused = "rejected" in said or "doesn't want to proceed" in said or "toolDenialKind" in record
-            status = Status.DECLINED if refused else Status.FAILED
+        said = [text_of(details), *strings(block.get("content"))]
+        if text_of(record.get("toolDenialKind")) or (block.get("is_error") and any(map(REFUSED.match, said))):
+            status = Status.DECLINED
+        elif block.get("is_error"):
+            status = Status.FAILED
         elif dict_of(details).get("staged"):
             status = Status.STAGED
         yield text_of(block.get("tool_use_id")), Result(status, dict_of(details))
 
 
-def _origin(record: dict[str, Any], message: dict[str, Any]) -> Origin:
-    model = text_of(message.get("model")) or UNKNOWN
-    return Origin(
-        provider=provider_of(model),
-        model=model,
-        tool=TOOL,
-        version=text_of(record.get("version")) or UNKNOWN,
-        channel=channel_of(text_of(message.get("id")), model),
-        session=text_of(record.get("sessionId")) or UNKNOWN,
-        time=text_of(record.get("timestamp")) or UNKNOWN,
-    )
+class _Reader:
+    """What the records of one session say about one another: the result of each call, the model of each message."""
 
+    def __init__(self, session: list[dict[str, Any]], tally: Tally) -> None:
+        self.session = session
+        self.tally = tally
+        self.results = {call: result for record in session for call, result in _results(record)}
+        self.tools: dict[str, tuple[str, Origin]] = {}
+        self.version = next((v for r in session if (v := text_of(r.get("claude_code_version")))), UNKNOWN)
+        models = (_Reader.origin(self, record) for record in session if record.get("type") == "assistant")
+        self.last = next((one for one in models if one.provider != UNKNOWN), Origin(tool=TOOL))
+        """The origin of the last message of a named model; before the first, of the first."""
 
-def _events(
-    record: dict[str, Any], results: dict[str, Result], tools: dict[str, Wrote], tally: Tally, first: Origin
-) -> Iterator[Event]:
-    kind = record.get("type")
-    message = dict_of(record.get("message"))
-    if kind == "assistant":
-        if message.get("model") == "<synthetic>":
-            return  # made by the tool itself: API errors, "No response requested."
-        origin = _origin(record, message)
-        call = text_of(record.get("uuid")) or text_of(message.get("id"))
-        content = message.get("content")
-        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list_of(content)
-        for ordinal, block in enumerate(b for b in blocks if isinstance(b, dict)):
-            if block.get("type") in ("text", "thinking"):
-                text = text_of(block.get("text")) or text_of(block.get("thinking"))
-                if text.strip():
-                    name = "prose" if block["type"] == "text" else "thinking"
-                    yield Wrote((text,), (), name, "", call, ordinal, Status.APPLIED, origin)
-            elif block.get("type") == "tool_use":
-                use = text_of(block.get("id")) or f"{call}.{ordinal}"
-                result = results.get(use, Result(Status.UNKNOWN, {}))
-                cwd = text_of(record.get("cwd"))
-                found = list(
-                    _tool(text_of(block.get("name")), dict_of(block.get("input")), use, result, origin, cwd, tally)
-                )
-                tools[use] = Wrote((), (), text_of(block.get("name")), "", use, 0, result.status, origin)
-                yield from found
-    elif kind == "user":
-        yield from _user(record, message, tools, tally, first)
-    elif kind == "attachment":
-        for text in strings(record.get("attachment")):
-            yield Shown(text)
-    elif kind == "system":
-        yield Shown(text_of(record.get("content")))
-
-
-def _user(
-    record: dict[str, Any], message: dict[str, Any], tools: dict[str, Wrote], tally: Tally, first: Origin
-) -> Iterator[Event]:
-    content = message.get("content")
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list_of(content)
-    details = dict_of(record.get("toolUseResult"))
-    plan = text_of(record.get("planContent"))
-    if plan:
-        # A session opened with a plan that the model had written in another: the record itself says so.
-        yield Wrote(
-            (plan,),
-            (),
-            "plan",
-            "",
-            text_of(record.get("uuid")),
-            500,
-            Status.APPLIED,
-            _inherit(_origin(record, {}), first),
+    def origin(self, record: dict[str, Any]) -> Origin:
+        message = dict_of(record.get("message"))
+        model = text_of(message.get("model")) or UNKNOWN
+        return Origin(
+            provider=provider_of(model),
+            model=model,
+            tool=TOOL,
+            version=text_of(record.get("version")) or self.version,
+            channel=channel_of(text_of(message.get("id")), model),
+            session=text_of(record.get("sessionId")) or text_of(record.get("session_id")) or UNKNOWN,
+            time=instant(record.get("timestamp")),
         )
-    if "structuredPatch" in details or dict_of(details.get("gitOperation")).get("commit"):
-        tally.changed += 1
-    for ordinal, block in enumerate(b for b in blocks if isinstance(b, dict)):
-        if block.get("type") == "text":
-            text = text_of(block.get("text"))
-            if record.get("isCompactSummary"):
+
+    def unnamed(self, record: dict[str, Any], caller: Origin) -> Origin:
+        """The origin of text that a model of the session wrote without being named: its provider, not its model."""
+        own = self.origin(record)
+        return Origin(
+            provider=caller.provider,
+            tool=TOOL,
+            version=own.version if own.version != UNKNOWN else caller.version,
+            channel=caller.channel,
+            session=own.session if own.session != UNKNOWN else caller.session,
+            time=own.time,
+        )
+
+    def events(self) -> Iterator[Event]:
+        seen: set[str] = set()
+        for record in self.session:
+            uuid = text_of(record.get("uuid"))
+            if uuid and uuid in seen:
+                continue
+            seen.add(uuid)
+            kind = record.get("type")
+            if kind == "assistant":
+                yield from self.assistant(record)
+            elif kind == "user":
+                yield from self.user(record)
+            elif kind == "attachment":
+                for text in strings(record.get("attachment")):
+                    yield from self.shown(text, record)
+            elif kind == "queue-operation":
+                yield from self.shown(text_of(record.get("content")), record)
+            elif kind == "system" and record.get("subtype") == "away_summary":
+                yield from self.relayed((text_of(record.get("content")),), "summary", _key(record), 0, record)
+            elif kind == "system":
+                yield Shown(text_of(record.get("content")))
+
+    def assistant(self, record: dict[str, Any]) -> Iterator[Event]:
+        message = dict_of(record.get("message"))
+        if message.get("model") == "<synthetic>" or record.get("isApiErrorMessage") is True:
+            return  # made by the tool itself: API errors, "No response requested."
+        origin = self.origin(record)
+        self.last = origin if origin.provider != UNKNOWN else self.last
+        for ordinal, block in enumerate(_blocks(message)):
+            kind = text_of(block.get("type"))
+            if kind not in BLOCKS:
+                self.tally.stranger(f"assistant/{kind or '(none)'}")
+            if kind.endswith("tool_use"):
+                yield from self.tool(record, block, origin)
+                continue
+            text = text_of(block.get("text")) or text_of(block.get("thinking"))
+            if text.strip():
+                name = "thinking" if kind == "thinking" else "prose"
+                yield Wrote((text,), (), name, "", _key(record, text), ordinal, Status.APPLIED, origin)
+
+    def tool(self, record: dict[str, Any], block: dict[str, Any], origin: Origin) -> Iterator[Wrote]:
+        name = text_of(block.get("name"))
+        given = block.get("input")
+        call = text_of(block.get("id")) or _key({}, repr(given))
+        result = self.results.get(call, Result(Status.UNKNOWN, {}))
+        self.tools[call] = (name, origin)
+        pieces = _pieces(name, given, result.details, text_of(record.get("cwd")))
+        kinds = {piece.kind for piece in pieces}
+        self.tally.edit_calls += name in EDITING or not kinds.isdisjoint(EDIT_KINDS - {"heredoc"})
+        expected = name in EDITING and result.status in (Status.APPLIED, Status.STAGED)
+        if kinds.isdisjoint(EDIT_KINDS) and (expected or not CHANGES.isdisjoint(result.details)):
+            self.tally.unread += 1
+        for ordinal, piece in enumerate(pieces):
+            yield Wrote(piece.blocks, piece.before, piece.kind, piece.path, call, ordinal, result.status, origin)
+
+    def user(self, record: dict[str, Any]) -> Iterator[Event]:
+        details = dict_of(record.get("toolUseResult", record.get("tool_use_result")))
+        if "structuredPatch" in details or dict_of(details.get("gitOperation")).get("commit"):
+            self.tally.changed += 1
+        plan = text_of(record.get("planContent"))
+        if plan:
+            # A session opened with a plan that the model had written in another: the record itself says so.
+            yield from self.relayed((plan,), "plan", _key(record), 500, record)
+        for ordinal, block in enumerate(_blocks(dict_of(record.get("message")))):
+            kind = text_of(block.get("type"))
+            if kind == "tool_result":
+                yield from self.result(record, block, details)
+            elif kind == "text" and record.get("isCompactSummary"):
                 # Written by the model, though the row is the user's; the row does not name the model.
-                last = next((use.origin for use in reversed(tools.values())), first)
-                origin = _inherit(_origin(record, {}), last)
-                yield Wrote((text,), (), "summary", "", text_of(record.get("uuid")), ordinal, Status.APPLIED, origin)
-            else:
-                yield Shown(text.replace(plan, "") if plan else text)
-        elif block.get("type") == "tool_result":
-            use = tools.get(text_of(block.get("tool_use_id")))
-            if use is not None and use.kind in AMBIGUOUS:
-                continue
-            if use is not None and use.kind in SUBAGENTS:
-                texts = tuple(text for text in strings(block.get("content")) if len(text.split()) >= SHORT_INPUT)
-                if texts and not block.get("is_error"):
-                    origin = _inherit(_origin(record, {}), use.origin)
-                    yield Wrote(texts, (), "subagent", "", use.call, 1000, Status.APPLIED, origin)
-                continue
-            for text in strings(block.get("content")):
-                yield Shown(text)
+                yield from self.relayed((text_of(block.get("text")),), "summary", _key(record), ordinal, record)
+            elif kind == "text":
+                text = text_of(block.get("text"))
+                yield from self.shown(text.replace(plan, "") if plan else text, record)
+            elif kind not in BLOCKS:
+                self.tally.stranger(f"user/{kind or '(none)'}")
+
+    def result(self, record: dict[str, Any], block: dict[str, Any], details: dict[str, Any]) -> Iterator[Event]:
+        call = text_of(block.get("tool_use_id"))
+        name, caller = self.tools.get(call, ("", self.last))
+        if name in AMBIGUOUS:
+            return
+        launched = details.get("isAsync") is True or details.get("status") == "async_launched"
+        task = dict_of(details.get("task"))
+        if name in SUBAGENTS and not launched and not block.get("is_error"):
+            # The result itself ends in notes of the tool (agent id, usage); the details have the text alone.
+            texts = _texts(details.get("content")) or _texts(block.get("content"))
+            yield from self.relayed(texts, "subagent", call, 1000, record, caller)
+        elif text_of(task.get("task_type")).endswith("agent"):
+            texts = _texts(task.get("result")) or _texts(task.get("output"))
+            yield from self.relayed(texts, "subagent", call, 1000, record, caller)
+        else:
+            yield from map(Shown, strings(block.get("content")))
             yield Shown(text_of(dict_of(details.get("file")).get("content")))
 
+    def shown(self, text: str, record: dict[str, Any]) -> Iterator[Event]:
+        """What a row shows the model; the notice that a background agent is done holds that agent's answer."""
+        answer = NOTIFIED.search(text) if NOTIFICATION.match(text) else None
+        if answer:
+            call = NOTIFIER.search(text)
+            name = call[1] if call else _key({}, answer[1])
+            caller = self.tools.get(name, ("", self.last))[1]
+            yield from self.relayed((answer[1].strip(),), "subagent", name, 1001, record, caller)
+        elif text:
+            yield Shown(text)
 
-def _inherit(own: Origin, caller: Origin) -> Origin:
-    """The origin of text that a model of the same session wrote without being named: its provider, not its model."""
-    return Origin(
-        provider=caller.provider,
-        tool=TOOL,
-        version=own.version if own.version != UNKNOWN else caller.version,
-        channel=caller.channel,
-        session=own.session if own.session != UNKNOWN else caller.session,
-        time=own.time,
-    )
-
-
-def _tool(
-    name: str, given: dict[str, Any], call: str, result: Result, origin: Origin, cwd: str, tally: Tally
-) -> Iterator[Wrote]:
-    path = relative(text_of(given.get("file_path")) or text_of(given.get("notebook_path")), cwd)
-    original = text_of(result.details.get("originalFile")) or text_of(result.details.get("originalFileContents"))
-    tally.edit_calls += name in EDITING
-
-    def wrote(blocks: Iterable[str], before: tuple[str, ...], kind: str, path: str, ordinal: int) -> Wrote:
-        return Wrote(tuple(blocks), before, kind, path, call, ordinal, result.status, origin)
-
-    if name == "Write":
-        content = text_of(given.get("content"))
-        yield wrote(patch.added_blocks(original, content), (original,) if original else (), "write", path, 0)
-    elif name in ("Edit", "MultiEdit"):
-        edits = list_of(given.get("edits")) if name == "MultiEdit" else [given]
-        for ordinal, edit in enumerate(e for e in edits if isinstance(e, dict)):
-            old, new = text_of(edit.get("old_string")), text_of(edit.get("new_string"))
-            before = tuple(text for text in (old, original) if text)
-            yield wrote(patch.added_blocks(old, new), before, "edit", path, ordinal)
-    elif name == "NotebookEdit":
-        old = text_of(result.details.get("old_source"))
-        new = text_of(given.get("new_source"))
-        yield wrote(patch.added_blocks(old, new), (old,) if old else (), "notebook", path, 0)
-    elif name in SHELLS:
-        yield from from_shell(text_of(given.get("command")), cwd, call, 0, result.status, origin)
-    else:
-        texts = [text for text in strings(given) if len(text.split()) >= SHORT_INPUT]
-        if texts:
-            yield wrote(texts, (), "input", "", 0)
+    def relayed(
+        self,
+        texts: tuple[str, ...],
+        kind: str,
+        call: str,
+        ordinal: int,
+        record: dict[str, Any],
+        caller: Origin | None = None,
+    ) -> Iterator[Wrote]:
+        """Text that a model wrote in another place, or earlier, and that the record only passes on."""
+        if any(text.strip() for text in texts):
+            origin = self.unnamed(record, caller or self.last)
+            yield Wrote(texts, (), kind, "", call, ordinal, Status.APPLIED, origin)
 
 
-def from_shell(command: str, cwd: str, call: str, ordinal: int, status: Status, origin: Origin) -> Iterator[Wrote]:
-    """What a command line writes (heredocs, patches), then the command itself without those texts.
-
-    Shared by the assistants that record command lines.
-    """
-    rest = [command]
-    for written in shell.written(command):
-        changes = patch.parse_apply_patch(written.text) if written.form == "apply_patch" else []
-        if changes:
-            for change in changes:
-                path = relative(change.path, cwd)
-                yield Wrote(change.added, change.removed, "patch", path, call, ordinal, status, origin)
-                ordinal += 1
-        else:
-            yield Wrote((written.text,), (), "heredoc", relative(written.path, cwd), call, ordinal, status, origin)
-            ordinal += 1
-        if written.text:
-            rest = [piece for part in rest for piece in part.split(written.text)]
-    pieces = tuple(piece for piece in rest if len(piece.split()) >= SHORT_INPUT // 2)
-    if pieces:
-        yield Wrote(pieces, (), "command", "", call, ordinal, status, origin)
+def _texts(content: Any) -> tuple[str, ...]:
+    """The long texts of a result; short ones are labels."""
+    return tuple(text for text in strings(content) if len(text.split()) >= SHORT_INPUT)
 
 
-def relative(path: str, cwd: str) -> str:
-    """A path relative to the session's folder where it lies inside, else as recorded; always with ``/``."""
-    path, cwd = path.replace("\\", "/"), cwd.replace("\\", "/").rstrip("/")
-    return path[len(cwd) + 1 :] if cwd and path.startswith(cwd + "/") else path
+def _key(record: dict[str, Any], text: str = "") -> str:
+    """What an output is known by: its row, its message, or, where neither has an id, its text."""
+    digest = xxhash.xxh3_64_hexdigest(text.encode("utf-8", "replace"))
+    message = text_of(dict_of(record.get("message")).get("id"))
+    return text_of(record.get("uuid")) or f"{message or 'said'}.{digest}"
+
+
+def _pieces(name: str, given: Any, details: dict[str, Any], cwd: str) -> list[Piece]:
+    """What a call wrote, with the pre-images that its result recorded."""
+    if name in SHELLS:
+        return shapes.of_shell(text_of(dict_of(given).get("command")), cwd)
+    if name in SUBAGENTS:
+        texts = _texts(given)
+        return [Piece(texts, (), "input", "")] if texts else []
+    pieces = shapes.of_input(given, cwd)
+    original = text_of(details.get("originalFile")) or text_of(details.get("originalFileContents"))
+    cells = tuple(strings(decoded(text_of(details.get("original_file")))))
+    cell = text_of(details.get("old_source"))
+    for at, piece in enumerate(pieces):
+        whole = "".join(piece.blocks)
+        if piece.kind == "write" and original:
+            blocks = tuple(patch.added_blocks(original, whole))
+            pieces[at] = piece._replace(blocks=blocks, before=(original,))
+        elif piece.kind == "write":
+            # Longer originals are not recorded (10,000 characters), but the patch has what was there.
+            change = patch.parse_unified_diff(_unified(details.get("structuredPatch")), piece.path)
+            mixed = details.get("userModified") is True  # the patch would add what a person typed
+            blocks = piece.blocks if mixed else change.added or piece.blocks
+            pieces[at] = piece._replace(blocks=blocks, before=change.removed)
+        elif piece.kind == "notebook":
+            blocks = tuple(patch.added_blocks(cell, whole)) if cell else piece.blocks
+            pieces[at] = piece._replace(blocks=blocks, before=tuple(text for text in (cell, *cells) if text))
+        elif piece.kind == "edit" and original:
+            pieces[at] = piece._replace(before=(*piece.before, original))
+    return pieces
+
+
+def _unified(hunks: Any) -> str:
+    """``structuredPatch`` as a unified diff."""
+    lines: list[str] = []
+    for hunk in map(dict_of, list_of(hunks)):
+        sizes = (hunk.get(key) for key in ("oldStart", "oldLines", "newStart", "newLines"))
+        numbers = [size if isinstance(size, int) and size >= 0 else 0 for size in sizes]
+        lines.append("@@ -{},{} +{},{} @@".format(*numbers))
+        lines += (line for line in list_of(hunk.get("lines")) if isinstance(line, str))
+    return "\n".join(lines)

@@ -28,9 +28,11 @@ class Piece(NamedTuple):
 # Names without underscores, hyphens and capitals, the telling ones first.
 _PATHS = tuple("notebookpath filepath targetfile relativepath absolutepath path filename file uri".split())
 _OLD = tuple("oldstring oldstr oldtext oldsource oldcode oldcontent search find original".split())
-_NEW = tuple("newstring newstr newtext newsource newcode newcontent replace replacement updated".split())
+_NEW_ALONE = tuple("newstring newstr newtext newsource newcode newcontent".split())
+_NEW = (*_NEW_ALONE, "replace", "replacement", "updated")
 _CONTENT = tuple("content contents filetext filecontent codeedit inserttext".split())
 _NESTED = frozenset({"edits", "files", "changes", "operations"})
+_DIFFS = frozenset({"patch", "diff", "unifieddiff", "input"})
 _COMMANDS = frozenset({"command", "cmd"})
 _DIFF = re.compile(r"^--- [^\n]*\n\+\+\+ (?:b/)?([^\n\t]*)[^\n]*\n@@ ", re.MULTILINE)
 _DEEPEST = 16
@@ -84,46 +86,47 @@ def _without(text: str, written: str) -> list[str]:
     return ["\n".join(line for line in text.split("\n") if line.strip() not in lines)]
 
 
-def _walk(given: Any, path: str, cwd: str, depth: int) -> Iterator[Piece | str]:
+def _walk(given: Any, path: str, cwd: str, depth: int, name: str = "input") -> Iterator[Piece | str]:
     """The pieces of a JSON value, and the strings that are in none of them."""
     if isinstance(given, str):
-        is_patch = PATCH_MARK in given or _DIFF.search(given)
+        is_patch = PATCH_MARK in given or (name in _DIFFS and _DIFF.search(given))
         yield from (of_patch(given, cwd, path) if is_patch else ()) or [given]
     elif depth < _DEEPEST and isinstance(given, list):
         for value in given:
-            yield from _walk(value, path, cwd, depth + 1)
+            yield from _walk(value, path, cwd, depth + 1, name)
     elif depth < _DEEPEST and isinstance(given, dict):
-        names = {re.sub("[_-]", "", key).lower(): key for key in given}
-        path = _first(given, names, _PATHS)[1] or path
-        old_key, old = _first(given, names, _OLD)
-        new_key, new = _first(given, names, _NEW)
-        content_key, content = _first(given, names, _CONTENT)
+        keys = {re.sub("[_-]", "", key).lower(): key for key in given}
+        path = next((given[keys[name]] for name in _PATHS if isinstance(given.get(keys.get(name, "")), str)), path)
         place = relative(path, cwd)
+        old_key, old = _first(given, keys, _OLD)
+        new_key, new = _first(given, keys, _NEW if old_key else _NEW_ALONE)
+        content_key, content = _first(given, keys, _CONTENT)
         taken: set[str] = set()
         if new_key and (old_key or path):
             taken = {old_key, new_key}
-            kind = "notebook" if "notebookpath" in names else "edit"
+            kind = "notebook" if "notebookpath" in keys else "edit"
             yield Piece(tuple(patch.added_blocks(old, new)), (old,) if old else (), kind, place)
         elif content_key and path:
             taken = {content_key}
             patched = of_patch(content, cwd, path) if PATCH_MARK in content else []
             yield from patched or [Piece((content,), (), "write", place)]
-        for name, key in names.items():
-            if key not in taken:
-                value = given[key]
-                if name in _NESTED and isinstance(value, str):
-                    value = decoded(value) or value
-                yield from _walk(value, path, cwd, depth + 1)
+        for key, value in given.items():
+            if key in taken:
+                continue
+            name = re.sub("[_-]", "", key).lower()
+            if name in _NESTED and isinstance(value, str):
+                value = decoded(value) or value
+            yield from _walk(value, path, cwd, depth + 1, name)
 
 
-def _first(given: dict[str, Any], names: dict[str, str], wanted: tuple[str, ...]) -> tuple[str, str]:
+def _first(given: dict[str, Any], keys: dict[str, str], wanted: tuple[str, ...]) -> tuple[str, str]:
     """The first key of the wanted names that holds text (or a list of lines), and the text; else two empty ones."""
     for name in wanted:
-        value = given.get(names.get(name, ""))
+        value = given[keys[name]] if name in keys else None
         if isinstance(value, list) and value and all(isinstance(line, str) for line in value):
             value = "\n".join(value)
-        if isinstance(value, str) and name in names:
-            return names[name], value
+        if isinstance(value, str):
+            return keys[name], value
     return "", ""
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 HEADER = "provenance commons 1"
-BASE = "licences"
-"""The set that ships with the project: texts and notices of common licences."""
+BASE = "base"
+"""The set that ships with the project: licence texts and notices, and document preambles (index.make_base)."""
 
 
 def keys_of(texts: Iterable[bytes]) -> NDArray[np.uint64]:
