@@ -19,15 +19,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Grades, from verified tokens. Two sibling models given the same task share a run of 20 tokens on 48 % of tasks,
-# of 30 on 20 %, of 50 on 5 % (docs/design.md, "Grades"; measured again in docs/benchmarks.md).
-COPIED_RUN = 50
+# of 30 on 20 %, of 50 on 5 % (docs/design.md, "Grades"); thresholds swept in tests/benchmarks/accuracy.py.
+COPIED_RUN = {Similarity.FRAGMENT: 50, Similarity.RENAMED: 80}
+"""A run of this many tokens is a copy,"""
 COPIED_SHARE = (0.6, 40)
-"""... or this share of the ingredient, if it is at least so many tokens."""
-NEAR_RUN = 30
-RENAMED_COPIED_RUN = 80
-RENAMED_NEAR_RUN = 40
-RENAMED_VARIETY = 20
-"""Distinct blinded token 3-grams that a run alike under other names must have."""
+"""... or this share of the ingredient, at least so many tokens, with a run that makes a near copy."""
+NEAR_RUN = {Similarity.FRAGMENT: 26, Similarity.RENAMED: 32}
+"""A run of this many tokens is a near copy,"""
+NEAR_ALL = {Similarity.FRAGMENT: 48, Similarity.RENAMED: 60}
+"""... or so many tokens in several runs."""
+VARIETY = {Similarity.FRAGMENT: 18, Similarity.RENAMED: 21}
+"""Distinct blinded token 3-grams that the longest run must have; with fewer it is an idiom."""
 EXACT_TOKENS = 20
 """A whole unit equal to a whole output is a copy from this many tokens on; below, an idiom."""
 EXACT_LEAST = 6
@@ -60,6 +62,7 @@ class _Candidate(NamedTuple):
     share: float
     jaccard: float
     start: int
+    """First and last byte of the longest stretch, or of the unit."""
     end: int
 
 
@@ -162,30 +165,25 @@ def _aligned(hits: Any, part: segment.Segment) -> Iterator[tuple[int, _Candidate
     bounds = np.flatnonzero(np.diff(unit[order]) | np.diff(number[order])) + 1
     for group in np.split(order, bounds):
         hit = hits[which[group]]
-        yield (
-            int(unit[group[0]]),
-            _candidate(
-                int(number[group[0]]),
-                list(zip(position[group].tolist(), theirs[group].tolist(), literal[group].tolist(), strict=True)),
-                int(part.tokens[number[group[0]]]),
-                int(hit["start"].min()),
-                int(hit["end"].max()),
-            ),
-        )
+        starts = dict(zip(hit["position"].tolist(), hit["start"].tolist(), strict=True))
+        ends = dict(zip((hit["position"] + RECIPE.k).tolist(), hit["end"].tolist(), strict=True))
+        pairs = list(zip(position[group].tolist(), theirs[group].tolist(), literal[group].tolist(), strict=True))
+        one = _candidate(int(number[group[0]]), pairs, int(part.tokens[number[group[0]]]))
+        yield int(unit[group[0]]), one._replace(start=starts[one.run[0]], end=ends[one.run[1]])
 
 
-def _candidate(number: int, pairs: list[tuple[int, int, bool]], size: int, start: int, end: int) -> _Candidate:
+def _candidate(number: int, pairs: list[tuple[int, int, bool]], size: int) -> _Candidate:
     """Grade one pair of unit and ingredient; ``pairs`` are its hits in order of diagonal and position."""
     verbatim = _measure([(mine, theirs) for mine, theirs, literal in pairs if literal], size)
     alike = _measure([(mine, theirs) for mine, theirs, _ in pairs], size)
-    as_fragment = _grade(verbatim, COPIED_RUN, NEAR_RUN)
-    as_renamed = _grade(alike, RENAMED_COPIED_RUN, RENAMED_NEAR_RUN)
+    as_fragment = _grade(verbatim, Similarity.FRAGMENT)
+    as_renamed = _grade(alike, Similarity.RENAMED)
     mostly_verbatim = 2 * _length(verbatim[0]) >= _length(alike[0])
     if (_RANK[as_fragment], not mostly_verbatim) <= (_RANK[as_renamed], False):
-        spans, run, share = verbatim
-        return _Candidate(number, Similarity.FRAGMENT, as_fragment, spans, run, share, 0.0, start, end)
-    spans, run, share = alike
-    return _Candidate(number, Similarity.RENAMED, as_renamed, spans, run, share, 0.0, start, end)
+        how, grade, (spans, run, share) = Similarity.FRAGMENT, as_fragment, verbatim
+    else:
+        how, grade, (spans, run, share) = Similarity.RENAMED, as_renamed, alike
+    return _Candidate(number, how, grade, spans, run, share, 0.0, 0, 0)
 
 
 _Measured = tuple[tuple[tuple[int, int], ...], tuple[int, int], float]
@@ -208,17 +206,17 @@ def _measure(pairs: list[tuple[int, int]], size: int) -> _Measured:
 
 
 def _with_variety(one: _Candidate, text: bytes) -> _Candidate:
-    """A run alike under other names needs varied structure, else it is an idiom.
+    """A run needs variety, else it is an idiom, however long.
 
-    Two tables of contents, two lists of declarations look alike under other names at any length; their distinct
-    blinded token 3-grams stay few (a human table of contents: 13 in 45 tokens; code: 25 and more).
+    Two tables of contents or lists of declarations look alike under other names at any length, but have few
+    distinct blinded token 3-grams: a human table of contents 13 in 45 tokens, 40 tokens of Python 28 in the median.
     """
-    if one.similarity is not Similarity.RENAMED or one.grade is Grade.IDIOM:
+    if one.similarity not in VARIETY or one.grade is Grade.IDIOM:
         return one
-    spans = fingerprint.engine.tokens(text)[one.run[0] : one.run[1]]
-    blind = [fingerprint.blind(text[first:end]) for first, end in spans]
+    run = text[one.start : one.end]
+    blind = [fingerprint.blind(run[first:end]) for first, end in fingerprint.engine.tokens(run)]
     variety = len(set(zip(blind, blind[1:], blind[2:], strict=False)))
-    return one if variety >= RENAMED_VARIETY else one._replace(grade=Grade.IDIOM)
+    return one if variety >= VARIETY[one.similarity] else one._replace(grade=Grade.IDIOM)
 
 
 def _union(spans: Iterator[tuple[int, int]] | Any) -> tuple[tuple[int, int], ...]:
@@ -235,12 +233,14 @@ def _length(spans: tuple[tuple[int, int], ...]) -> int:
     return sum(end - first for first, end in spans)
 
 
-def _grade(measured: _Measured, copied: int, near: int) -> Grade:
+def _grade(measured: _Measured, how: Similarity) -> Grade:
     spans, (first, end), share = measured
-    run = end - first
-    if run >= copied or (run >= near and share >= COPIED_SHARE[0] and _length(spans) >= COPIED_SHARE[1]):
+    run, all_ = end - first, _length(spans)
+    if run < NEAR_RUN[how] and all_ < NEAR_ALL[how]:
+        return Grade.IDIOM
+    if run >= COPIED_RUN[how] or (share >= COPIED_SHARE[0] and all_ >= COPIED_SHARE[1]):
         return Grade.COPIED
-    return Grade.NEAR_COPY if run >= near else Grade.IDIOM
+    return Grade.NEAR_COPY
 
 
 def _similar(

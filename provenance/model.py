@@ -152,7 +152,7 @@ class Match(msgspec.Struct, frozen=True):
     jaccard: float
     """Estimated from signatures; 0 unless ``similar``."""
     start: int
-    """First and last matched byte of the unit (UTF-8, end exclusive)."""
+    """First and last byte (end exclusive) of the longest stretch, or of the unit where it matches as a whole."""
     end: int
     first_line: int
     last_line: int
