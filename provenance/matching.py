@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from provenance import fingerprint
+import msgspec
+
+from provenance import fingerprint, views
 from provenance.fingerprint import RECIPE
 from provenance.index import Index, segment
 from provenance.model import Grade, Match, Similarity
@@ -69,8 +71,33 @@ class _Candidate(NamedTuple):
 def match(data: Any, offsets: NDArray[np.int64], index: Index, similar: bool = True) -> tuple[int, Iterator[Found]]:
     """The number of tokens of all units, and the units that match anything, in order.
 
-    Unit i is ``data[offsets[i]:offsets[i + 1]]``. Every gram of every unit is looked up.
+    Unit i is ``data[offsets[i]:offsets[i + 1]]``. Every gram of every unit is looked up; a unit that looks as if
+    it were wrapped in something is looked up unwrapped too, and of two matches of one ingredient the stronger stands.
     """
+    import numpy as np
+
+    tokens, raw = _match(data, offsets, index, similar)
+    flags = np.frombuffer(fingerprint.engine.clothes(data, offsets), np.uint8)
+    dressed = np.flatnonzero(flags)
+    view = memoryview(data)
+
+    def each() -> Iterator[Found]:
+        unwrapped: dict[int, list[Match]] = {}
+        for unit in dressed.tolist():
+            text = bytes(view[int(offsets[unit]) : int(offsets[unit + 1])])
+            found = _match_views(text, int(flags[unit]), index, similar)
+            if found:
+                unwrapped[unit] = found
+        for unit in sorted(raw.keys() | unwrapped.keys()):
+            yield Found(unit, int(tokens[unit]), _strongest([*raw.get(unit, ()), *unwrapped.get(unit, ())]))
+
+    return int(tokens.sum(dtype=np.uint64)), each()
+
+
+def _match(
+    data: Any, offsets: NDArray[np.int64], index: Index, similar: bool
+) -> tuple[NDArray[np.uint32], dict[int, list[Match]]]:
+    """The tokens of each unit as it stands, and the matches of those that have any."""
     import numpy as np
 
     part = index.segment
@@ -85,14 +112,53 @@ def match(data: Any, offsets: NDArray[np.int64], index: Index, similar: bool = T
         for unit, candidate in _similar(data, offsets, tokens, part):
             candidates.setdefault(unit, []).append(candidate)
     view = memoryview(data)
+    found = {}
+    for unit in sorted(candidates):
+        text = bytes(view[int(offsets[unit]) : int(offsets[unit + 1])])
+        graded = [_with_variety(one, text) for one in candidates[unit]]
+        found[unit] = list(_fold(graded, int(tokens[unit]), text, part))
+    return tokens, found
 
-    def each() -> Iterator[Found]:
-        for unit in sorted(candidates):
-            text = bytes(view[int(offsets[unit]) : int(offsets[unit + 1])])
-            graded = [_with_variety(one, text) for one in candidates[unit]]
-            yield Found(unit, int(tokens[unit]), tuple(_fold(graded, int(tokens[unit]), text, part)))
 
-    return int(tokens.sum(dtype=np.uint64)), each()
+def _match_views(text: bytes, flags: int, index: Index, similar: bool) -> list[Match]:
+    """The matches of a text unwrapped, with places and lines of the text as it stands."""
+    import numpy as np
+
+    unwrapped = list(views.views(text, flags))
+    if not unwrapped:
+        return []
+    offsets = np.cumsum([0, *(len(view.text) for view in unwrapped)], dtype=np.int64)
+    _, found = _match(b"".join(view.text for view in unwrapped), offsets, index, similar)
+    matches = []
+    for number, ones in found.items():
+        for one in ones:
+            start = unwrapped[number].place(one.start)
+            end = unwrapped[number].place(max(one.start, one.end - 1)) + 1
+            matches.append(
+                msgspec.structs.replace(
+                    one,
+                    view=unwrapped[number].name,
+                    start=start,
+                    end=end,
+                    first_line=text.count(b"\n", 0, start) + 1,
+                    last_line=text.count(b"\n", 0, end) + 1,
+                )
+            )
+    return matches
+
+
+def _strongest(matches: list[Match]) -> tuple[Match, ...]:
+    """One match an ingredient: by grade, verified tokens, similarity; of equals that of the text as it stands."""
+    best: dict[str, Match] = {}
+    for one in matches:
+        held = best.get(one.ingredient)
+        if held is None or _worth(one) < _worth(held):
+            best[one.ingredient] = one
+    return tuple(sorted(best.values(), key=lambda one: (*_worth(one), one.ingredient)))
+
+
+def _worth(one: Match) -> tuple[int, int, int]:
+    return _RANK[one.grade], -one.tokens, _LIKENESS[one.similarity]
 
 
 HIT = [
@@ -132,7 +198,7 @@ def _exact(
                 spans = ((0, count),)
                 yield (
                     int(unit),
-                    _Candidate(number, Similarity.EXACT, grade, spans, spans[0], share, 0.0, 0, len(text)),
+                    _Candidate(number, Similarity.EXACT, grade, spans, spans[0], share, 0.0, 0, len(text.rstrip())),
                 )
             at += 1
 

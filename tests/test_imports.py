@@ -13,11 +13,11 @@ import provenance
 ROOT = Path(provenance.__file__).parent
 
 WORDS = {"errors", "model", "files"}
-DOERS = {"fingerprint", "index", "ledger", "store", "capture", "dataset", "policy"}
+DOERS = {"fingerprint", "index", "ledger", "store", "capture", "dataset", "policy", "views"}
 JOINERS = {"matching", "ingest", "scan", "report"}
 TOP = {"cli", "__main__"}
 STOREYS = {**dict.fromkeys(WORDS, 0), **dict.fromkeys(DOERS, 1), **dict.fromkeys(JOINERS, 2), **dict.fromkeys(TOP, 3)}
-AMONG_DOERS = {("index", "fingerprint"), ("capture", "fingerprint"), ("store", "fingerprint")}
+AMONG_DOERS = {("index", "fingerprint"), ("capture", "fingerprint"), ("store", "fingerprint"), ("views", "fingerprint")}
 """The arrows inside a storey: fingerprints are what the others handle."""
 HEAVY = {"numpy", "pyarrow", "duckdb", "datasketch", "scipy", "rich"}
 HOOK_ROOMS = {"errors", "model", "files", "fingerprint", "capture", "store", "ledger", "ingest"}

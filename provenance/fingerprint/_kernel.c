@@ -686,6 +686,27 @@ static Status probe(const Tables *tables, Work *work, Text text, uint32_t unit, 
     return DONE;
 }
 
+/* ---- clothes: what a text is wrapped in ---- */
+
+enum { ESCAPED = 1, DIFF = 2, QUOTED = 4, FENCED = 8 };
+
+/* The flags of a text: what occurs often enough in it, each counted only up to its threshold. */
+static uint8_t clothes(const uint8_t *text, size_t size) {
+    const uint8_t *end = text + size, *at;
+    unsigned escapes = 0, plus = 0, quotes = 0, fences = 0;
+    for (at = text; escapes < 2 && size && (at = memchr(at, '\\', (size_t)(end - at))); at += at + 1 < end ? 2 : 1)
+        escapes += at + 1 < end && at[1] == 'n';
+    for (at = text; fences < 2 && size && (at = memchr(at, '`', (size_t)(end - at))); at++)
+        if (end - at >= 3 && at[1] == '`' && at[2] == '`')
+            fences++, at += 2;
+    for (at = text; at < end && (plus < 3 || quotes < 3); at++) {
+        plus += *at == '+', quotes += *at == '>';
+        if (!(at = memchr(at, '\n', (size_t)(end - at))))
+            break;
+    }
+    return (uint8_t)((escapes >= 2) * ESCAPED | (plus >= 3) * DIFF | (quotes >= 3) * QUOTED | (fences >= 2) * FENCED);
+}
+
 /* ---- the module: Python objects in, Python objects out ---- */
 
 typedef struct {
@@ -895,6 +916,40 @@ static PyObject *kernel_signatures(PyObject *module, PyObject *arguments) {
     return result;
 }
 
+/* The flags of all texts. */
+static Status all_clothes(Text data, const uint8_t *offsets, size_t count, Bytes *out) {
+    uint8_t *to = reserve(out, count);
+    Status status = to ? DONE : NO_MEMORY;
+    for (size_t i = 0; status == DONE && i < count; i++) {
+        Text text;
+        status = unit_text(data, offsets, i, &text);
+        if (status == DONE)
+            *to++ = clothes(text.bytes, text.size);
+    }
+    out->size = count;
+    return status;
+}
+
+static PyObject *kernel_clothes(PyObject *module, PyObject *arguments) {
+    Call call;
+    PyObject *data, *result = NULL;
+    Py_buffer offsets;
+    if (!PyArg_ParseTuple(arguments, "Oy*:clothes", &data, &offsets))
+        return NULL;
+    if (enter(module, data, &call)) {
+        Py_ssize_t count = units(call.data, &offsets);
+        if (count >= 0) {
+            Bytes out = {NULL, 0, 0};
+            Status status;
+            Py_BEGIN_ALLOW_THREADS status = all_clothes(call.data, bytes_of(&offsets), (size_t)count, &out);
+            Py_END_ALLOW_THREADS result = finished(status, &out);
+        }
+        leave(&call);
+    }
+    PyBuffer_Release(&offsets);
+    return result;
+}
+
 /* Counts, streams and hits of all texts. */
 static Status all_probes(Call *call, const uint8_t *offsets, size_t count, const Index *index, Bytes *out) {
     uint8_t *tokens_to = reserve(&out[0], 4 * count), *streams_to = reserve(&out[1], 8 * count);
@@ -1065,6 +1120,7 @@ static PyMethodDef METHODS[] = {
     {"shingles", kernel_shingles, METH_O, "shingles(data) -> list[int]"},
     {"signature", kernel_signature, METH_O, "signature(data) -> bytes"},
     {"signatures", kernel_signatures, METH_VARARGS, "signatures(data, offsets) -> bytes"},
+    {"clothes", kernel_clothes, METH_VARARGS, "clothes(data, offsets) -> bytes"},
     {"probe", kernel_probe, METH_VARARGS, "probe(data, offsets, bloom, grams) -> (counts, streams, hits)"},
     {NULL, NULL, 0, NULL},
 };

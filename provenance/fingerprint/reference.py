@@ -8,6 +8,7 @@ UTF-8 are word characters.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from struct import Struct
@@ -213,6 +214,29 @@ def signatures(data: bytes, offsets: bytes) -> bytes:
     bounds = memoryview(offsets).cast("B").cast("q")
     texts = (bytes(data[first:end]) for first, end in pairwise(bounds))
     return b"".join(signature(text) or b"\xff" * (4 * RECIPE.permutations) for text in texts)
+
+
+ESCAPED, DIFF, QUOTED, FENCED = 1, 2, 4, 8
+"""What ``clothes`` reports of a text."""
+
+
+def clothes(data: bytes, offsets: bytes) -> bytes:
+    """What each text may be wrapped in, one byte of flags a text: cheap signs, to be looked at by ``views``.
+
+    ESCAPED: two or more ``\\n`` in letters. DIFF: three lines or more begin with ``+``. QUOTED: with ``>``.
+    FENCED: two or more runs of three backticks.
+    """
+    bounds = memoryview(offsets).cast("B").cast("q")
+    flags = bytearray()
+    for first, end in pairwise(bounds):
+        text = bytes(data[first:end])
+        lines = text.split(b"\n")
+        escaped = sum(pair[1:] == b"n" for pair in re.findall(rb"\\.", text, re.DOTALL)) >= 2
+        diff = sum(line.startswith(b"+") for line in lines) >= 3
+        quoted = sum(line.startswith(b">") for line in lines) >= 3
+        fenced = text.count(b"```") >= 2
+        flags.append(escaped * ESCAPED | diff * DIFF | quoted * QUOTED | fenced * FENCED)
+    return bytes(flags)
 
 
 def probe(data: bytes, offsets: bytes, bloom: bytes, grams: bytes) -> tuple[bytes, bytes, bytes]:

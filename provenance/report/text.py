@@ -1,14 +1,18 @@
-"""A report as lines for a terminal: what was found, where, from whom, by which rule. Pure; it colours nothing."""
+"""A report as lines for a terminal: what was found, where, from whom, by which rule. Pure; it colours nothing.
+
+Names in datasets and transcripts are others' text: what a terminal would obey or hide is shown as its escape.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from provenance.model import UNKNOWN, Grade, Match, Similarity
+from provenance.model import UNKNOWN, Evidence, Grade, Match, Similarity, Status
 from provenance.policy import Finding, Judged
 from provenance.report.collect import Report
 
-WORDS = {"block": "BLOCK", "quarantine": "QUARANTINE", "warn": "WARN", "allow": "ALLOW"}
+KNOWN_AS = {Evidence.DECLARED: "declared as", Evidence.HEURISTIC: "guessed as"}
+"""How the origin is said to be known; anything stronger is "recorded as"."""
 
 
 def summary(report: Report) -> Iterator[str]:
@@ -26,26 +30,31 @@ def summary(report: Report) -> Iterator[str]:
         f"{counts['nulls']:,} nulls; {counts['skipped']:,} skipped"
     )
     if report.dataset["unread"]:
-        yield f"columns without text, not read: {', '.join(report.dataset['unread'])}"
+        yield f"columns without text, not read: {plain(', '.join(report.dataset['unread']))}"
     for reason, count in report.skipped["reasons"].items():
-        yield f"  skipped, {reason}: {count:,}"
-    found = ", ".join(f"{WORDS[action].lower()} {count:,}" for action, count in report.verdicts.items() if count)
+        yield f"  skipped, {plain(reason)}: {count:,}"
+    if report.skipped["count"]:
+        yield f"  {report.skipped['action']} by the policy's default for skipped rows: unread is not clean"
+    found = ", ".join(f"{action} {count:,}" for action, count in report.verdicts.items() if count)
     yield f"texts that match recorded outputs: {counts['matched']:,}" + (f" ({found})" if found else "")
+    for one in report.rules:
+        if one["message"]:
+            yield f"  {one['action']} by {one['rule']}, {one['texts']:,}: {one['message']}"
 
 
 def findings(report: Report, limit: int, idioms: bool = False) -> Iterator[tuple[str, list[str]]]:
     """The findings as (verdict, lines), the most severe first; those that are idioms alone on demand."""
-    shown = 0
     listed = [one for one in report.findings if idioms or not _is_idiom(one)]
     for finding in listed[:limit]:
-        shown += 1
         yield finding.verdict, list(_finding(finding))
-    more = len(listed) - shown
-    if more > 0:
+    more = len(listed) - len(listed[:limit])
+    if more:
         yield "", [f"... and {more:,} more in report.json and findings.parquet (--show N lists more here)"]
     hidden = len(report.findings) - len(listed)
     if hidden:
         yield "", [f"{hidden:,} texts share idioms only, which never block (--idioms lists them)"]
+    if report.findings_omitted:
+        yield "", [f"{report.findings_omitted:,} more texts, no more severe, are in findings.parquet alone"]
 
 
 def _is_idiom(finding: Finding) -> bool:
@@ -54,8 +63,8 @@ def _is_idiom(finding: Finding) -> bool:
 
 def _finding(finding: Finding) -> Iterator[str]:
     address = finding.address
-    field = f", {address.field}" if address.field else ""
-    yield f"{WORDS[finding.verdict]}  {address.file}, row {address.row}{field}  [{finding.id}]"
+    field = f", {plain(address.field)}" if address.field else ""
+    yield f"{finding.verdict.upper()}  {plain(address.file)}, row {address.row}{field}  [{finding.id}]"
     for one in finding.matches:
         yield from _match(one)
 
@@ -64,21 +73,25 @@ def _match(one: Judged) -> Iterator[str]:
     match = one.match
     yield f"    {where(match)}: {likeness(match)}"
     others = f" (and {match.others:,} later {'output' if match.others == 1 else 'outputs'})" if match.others else ""
-    yield f"    recorded as {origin(match)}{others}"
+    yield f"    {KNOWN_AS.get(match.evidence, 'recorded as')} {origin(match)}{others}"
     yield f"    {one.action} by {one.rule}; evidence: {match.evidence}"
 
 
 def where(match: Match) -> str:
-    """The lines of the text that match."""
+    """The lines of the text that match, and how they were read."""
     if match.first_line == match.last_line:
-        return f"line {match.first_line}"
-    return f"lines {match.first_line}-{match.last_line}"
+        lines = f"line {match.first_line}"
+    else:
+        lines = f"lines {match.first_line}-{match.last_line}"
+    return lines if match.view == "raw" else f"{lines}, unwrapped ({match.view})"
 
 
 def likeness(match: Match) -> str:
     """What the two texts share."""
     if match.similarity is Similarity.SIMILAR:
         return f"similar as a whole, Jaccard {match.jaccard:.2f} (estimated)"
+    if match.similarity is Similarity.NONE:
+        return "no text to compare"
     if match.similarity is Similarity.EXACT:
         return f"exact, {match.grade}: all {match.tokens:,} tokens"
     share = f"{match.ingredient_coverage:.0%} of the output"
@@ -89,9 +102,15 @@ def origin(match: Match) -> str:
     """Who wrote the matched output, where and when, as recorded."""
     one = match.origin
     place = f" of {match.path}" if match.path else ""
-    status = "" if match.status in ("applied", "unknown") else f", {match.status}"
+    status = "" if match.status in (Status.APPLIED, Status.UNKNOWN) else f", {match.status}"
     version = f" {one.version}" if one.version != UNKNOWN else ""
-    return (
+    return plain(
         f"{one.model} ({one.provider}), {one.tool}{version}, session {one.session}, {one.time}: "
         f"{match.kind}{place}{status}"
     )
+
+
+def plain(text: str) -> str:
+    """The text on one line, every character visible: line breaks, terminal controls and marks that turn the
+    direction of writing are shown as escapes."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -1,0 +1,102 @@
+"""Code in other clothes: a text that looks so, read unwrapped, with the way back to its own bytes. It looks nothing up.
+
+Training data is full of code in JSON strings, notebooks, ``+`` lines of diffs, ``>`` quotes and markdown fences.
+Unwrapping errs on the side of reading more: a view adds matches and never takes one away.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from provenance.fingerprint.reference import DIFF, ESCAPED, FENCED, QUOTED
+
+RAW = "raw"
+DEEP = 2
+"""How many layers of clothes are taken off: a diff inside a JSON string is two."""
+
+
+class View(NamedTuple):
+    """A text unwrapped: what it was wrapped in, its bytes, and where they stood."""
+
+    name: str
+    text: bytes
+    starts: tuple[int, ...]
+    """Places of ``text`` at which a piece begins, ascending from 0,"""
+    places: tuple[int, ...]
+    """... and the byte of the unit that each piece comes from."""
+
+    def place(self, at: int) -> int:
+        """The byte of the unit behind byte ``at`` of the view."""
+        piece = max(0, bisect_right(self.starts, at) - 1)
+        return self.places[piece] + at - self.starts[piece] if self.places else 0
+
+
+_ESCAPE = re.compile(rb'\\n"[ \t]*,\s*"|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
+_PLAIN = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"f": b"\f"}
+_DIFF = re.compile(rb"^(?:[+ ](?!\+\+ )|(?:-|@@|\+\+\+ |diff |index |\\).*\n?)", re.MULTILINE)
+_QUOTE = re.compile(rb"^[ \t]*(?:>[ \t]?)+", re.MULTILINE)
+_FENCE = re.compile(rb"^[ \t]*(`{3,})[^\n`]*\n(.*?)(?:^[ \t]*\1|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def views(text: bytes, flags: int, depth: int = DEEP) -> Iterator[View]:
+    """The unwrapped forms of a text whose signs are ``flags`` (``reference.clothes``)."""
+    if flags & ESCAPED:
+        name = "notebook" if b"cell_type" in text else "JSON string"
+        yield from _with_inner(_replaced(name, text, _ESCAPE, _unescaped), depth)
+    if flags & DIFF:
+        yield from _with_inner(_replaced("diff", text, _DIFF, _nothing), depth)
+    if flags & QUOTED:
+        yield from _with_inner(_replaced("quote", text, _QUOTE, _nothing), depth)
+    if flags & FENCED:
+        for fence in _FENCE.finditer(text):
+            yield View("fence", fence[2], (0,), (fence.start(2),))
+
+
+def _with_inner(view: View, depth: int) -> Iterator[View]:
+    yield view
+    if depth > 1:
+        from provenance.fingerprint import engine
+
+        bounds = b"".join(at.to_bytes(8, "little") for at in (0, len(view.text)))
+        # What a layer leaves behind can look like the layer again (``+`` lines of code): never the same one twice.
+        own = {"JSON string": ESCAPED, "notebook": ESCAPED, "diff": DIFF, "quote": QUOTED}[view.name]
+        for inner in views(view.text, engine.clothes(view.text, bounds)[0] & ~own, depth - 1):
+            places = tuple(view.place(place) for place in inner.places)
+            yield View(f"{inner.name} in {view.name}", inner.text, inner.starts, places)
+
+
+def _replaced(name: str, text: bytes, pattern: re.Pattern[bytes], plain: object) -> View:
+    pieces: list[bytes] = []
+    starts: list[int] = []
+    places: list[int] = []
+    size = done = 0
+
+    def add(piece: bytes, place: int) -> None:
+        nonlocal size
+        if piece:
+            pieces.append(piece)
+            starts.append(size)
+            places.append(place)
+            size += len(piece)
+
+    for found in pattern.finditer(text):
+        add(text[done : found.start()], done)
+        add(plain(found[0]), found.start())  # type: ignore[operator]
+        done = found.end()
+    add(text[done:], done)
+    return View(name, b"".join(pieces), tuple(starts), tuple(places))
+
+
+def _nothing(found: bytes) -> bytes:
+    return b""
+
+
+def _unescaped(escape: bytes) -> bytes:
+    if escape.startswith(b'\\n"'):
+        return b"\n"  # the end of one line of a notebook's source and the beginning of the next
+    if escape[1:2] == b"u":
+        return chr(int(escape[2:], 16)).encode("utf-8", "replace")
+    return _PLAIN.get(escape[1:], escape[1:])
