@@ -569,31 +569,65 @@ static Status shingles(const Tables *tables, Work *work, Text text, Bytes *out) 
     return DONE;
 }
 
-/* One shingle into the minima. They are held with the top bit turned, so that signed comparison orders them:
- * turning it in b turns it in a * value + b too. */
-static void minhash_update(const Tables *tables, int32_t *least, uint32_t value) {
-    value ^= value >> 16;
-    value *= 0x85EBCA6B;
-    value ^= value >> 13;
-    value *= 0xC2B2AE35;
-    value ^= value >> 16;
-    for (int i = 0; i < PERMUTATIONS; i++) {
-        int32_t permuted = (int32_t)(tables->a[i] * value + tables->b[i]);
-        least[i] = permuted < least[i] ? permuted : least[i];
+#if defined(__x86_64__) && defined(__GNUC__)
+#define WIDE __attribute__((target("avx2")))
+#define HAS_WIDE() __builtin_cpu_supports("avx2")
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#else
+#define HAS_WIDE() 0
+#define ALWAYS_INLINE inline
+#endif
+
+enum { GROUP = 32 }; /* permutations at a time: with AVX2 their a, b and minima fill twelve registers */
+
+/* The shingles of a block into the minima. Those are held with the top bit turned, so that signed comparison orders
+ * them: turning it in b turns it in a * value + b too. */
+static ALWAYS_INLINE void minhash_any(const Tables *tables, int32_t *least, uint32_t *values, size_t count) {
+    for (size_t j = 0; j < count; j++) {
+        uint32_t value = values[j];
+        value ^= value >> 16;
+        value *= 0x85EBCA6B;
+        value ^= value >> 13;
+        value *= 0xC2B2AE35;
+        values[j] = value ^ value >> 16;
+    }
+    for (int group = 0; group < PERMUTATIONS; group += GROUP) {
+        const uint32_t *a = tables->a + group, *b = tables->b + group;
+        int32_t minima[GROUP];
+        memcpy(minima, least + group, sizeof minima);
+        for (size_t j = 0; j < count; j++)
+            for (int i = 0; i < GROUP; i++) {
+                int32_t permuted = (int32_t)(a[i] * values[j] + b[i]);
+                minima[i] = permuted < minima[i] ? permuted : minima[i];
+            }
+        memcpy(least + group, minima, sizeof minima);
     }
 }
+
+static void minhash_narrow(const Tables *tables, int32_t *least, uint32_t *values, size_t count) {
+    minhash_any(tables, least, values, count);
+}
+
+#ifdef WIDE
+/* The same in vectors of eight: SSE2, which every x86-64 has, lacks 32-bit products and minima. */
+WIDE static void minhash_wide(const Tables *tables, int32_t *least, uint32_t *values, size_t count) {
+    minhash_any(tables, least, values, count);
+}
+#else
+#define minhash_wide minhash_narrow
+#endif
 
 /* MinHash of the shingles, all ones for a text shorter than a shingle; the number of tokens. */
 static uint64_t signature(const Tables *tables, Work *work, Text text, uint8_t *out) {
     uint32_t hashes[BLOCK];
     int32_t least[PERMUTATIONS];
+    const int wide = HAS_WIDE();
     for (int i = 0; i < PERMUTATIONS; i++)
         least[i] = INT32_MAX;
     begin(tables, work);
     while (next_block(tables, &text, work)) {
         size_t found = block_shingles(tables, work, hashes);
-        for (size_t i = 0; i < found; i++)
-            minhash_update(tables, least, hashes[i]);
+        (wide ? minhash_wide : minhash_narrow)(tables, least, hashes, found);
     }
     for (int i = 0; i < PERMUTATIONS; i++)
         out = store(out, (uint32_t)least[i] ^ 0x80000000, 4);
