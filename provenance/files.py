@@ -1,14 +1,19 @@
-"""Files and folders that readers see whole or not at all, and the lock that writers take. It knows no format."""
+"""Files and folders that readers see whole or not at all, and the lock that writers take. It knows no format.
+
+What a killed process leaves behind is named ``.<name>.<random>.tmp``: no reader looks at it, no writer trips over
+it, and whoever holds the folder's lock may ``sweep`` it away.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from provenance.errors import StoreError
 
@@ -17,9 +22,9 @@ from provenance.errors import StoreError
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write that becomes ``path`` in one step when the block ends well, and is gone when it does not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary(path)
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -31,24 +36,37 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill that becomes ``path`` in one step when the block ends well, and is gone when it does not.
-
-    An existing ``path`` stands: equal names mean equal content here, since folders are named by their content.
-    """
+    """A folder to fill with files that becomes ``path`` in one step when the block ends well, and is gone when it
+    does not. FileExistsError where ``path`` exists already."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = _temporary(path)
     temporary.mkdir()
     try:
         yield temporary
         for file in temporary.iterdir():
             with file.open("rb+") as opened:
                 os.fsync(opened.fileno())
-        if not path.exists():
-            os.replace(temporary, path)
+        sync_folder(temporary)
+        if path.exists():
+            raise FileExistsError(f"{path}: exists already")
+        os.replace(temporary, path)
         sync_folder(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _temporary(path: Path) -> Path:
+    """A name beside ``path`` that no other thread, process or container (where every process is number 1) takes."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed writers left in a folder; only for who holds the lock that all its writers take."""
+    for left in folder.glob(".*.tmp"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def sync_folder(path: Path) -> None:
@@ -64,28 +82,39 @@ def sync_folder(path: Path) -> None:
 
 @contextmanager
 def locked(path: Path, wait: bool = True) -> Iterator[None]:
-    """Hold the writers' lock of a folder; ended processes leave no lock behind.
+    """Hold the writers' lock of a folder; a process that ends, however it ends, leaves no lock behind.
 
-    Waits for another writer, or raises StoreError if ``wait`` is false.
+    Waits for another writer, or raises StoreError if ``wait`` is false. Who takes a lock twice waits for itself.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("ab")
-    except PermissionError as error:
-        raise StoreError(f"{path}: cannot be written ({error.strerror}); choose another place with --store") from error
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written ({error.strerror}); name another folder") from error
     with file:
-        try:
-            if sys.platform == "win32":
-                import msvcrt
+        if not _take(file, wait):
+            raise StoreError(f"{path.parent}: another run is at work here (wait for it, or name another folder)")
+        yield
 
+
+def _take(file: IO[bytes], wait: bool) -> bool:
+    """Lock an open file until it is closed; false where another holds it and we do not wait."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        while True:
+            try:
                 file.seek(0)
                 msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
+                return True
+            except OSError:  # taken; LK_LOCK itself gives up after ten seconds
+                if not wait:
+                    return False
+    else:
+        import fcntl
 
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except (BlockingIOError, PermissionError) as error:
-            raise StoreError(
-                f"{path.parent}: another run is at work here (wait for it, or name another folder)"
-            ) from error
-        yield
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            return False
+        return True

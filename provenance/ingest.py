@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from provenance import capture, ledger, store
 from provenance.capture import novelty
 from provenance.capture.session import EDIT_KINDS
 from provenance.errors import CaptureError
-from provenance.fingerprint import ENGINE, RECIPE
-from provenance.model import Evidence, Ingredient
+from provenance.fingerprint import ENGINE, RECIPE, exact_digest
+from provenance.model import UNKNOWN, Evidence, Ingredient, ingredient_id
 
 # One shard for about this many grams: 14 bytes each, so a run that is cut off loses at most some seconds of work.
 SHARD_GRAMS = 4_000_000
+
+# The ids that the services give to calls and rows are longer; a shorter one may come again in any session.
+LONG_ID = 16
 
 
 @dataclass(slots=True)
@@ -42,7 +46,7 @@ class Report:
     nothing_added: int = 0
     """Outputs that held nothing but text the session had shown."""
     known: int = 0
-    """Outputs that the store held already, or that were read twice."""
+    """Outputs that the store held already, or that were read twice: again, in a fork, or in a parent's transcript."""
     added: Counter[str] = field(default_factory=Counter)
     """Ingredients added to the store, by provider."""
     tokens: int = 0
@@ -62,25 +66,79 @@ def run(paths: Iterable[Path], target: Path, progress: Callable[[Path], None] = 
     batch: list[Ingredient] = []
     grams = 0
     try:
-        for root in paths:
-            for path in capture.find(root):
-                progress(path)
-                for one in _read(path, root.is_file(), report):
-                    if one.id in known:
-                        report.known += 1
-                        continue
-                    known.add(one.id)
-                    batch.append(one)
-                    grams += sum(len(passage.positions) // 4 for passage in one.passages)
-                if grams >= SHARD_GRAMS:
-                    _keep(batch, target, report)
-                    batch, grams = [], 0
+        for one in _all(paths, report, progress):
+            keys = {one.ingredient.id, _copy_key(one)}
+            is_known = not known.isdisjoint(keys)
+            known |= keys
+            if is_known:
+                report.known += 1
+                continue
+            batch.append(one.ingredient)
+            grams += sum(len(passage.positions) // 4 for passage in one.ingredient.passages)
+            if grams >= SHARD_GRAMS:
+                _keep(batch, target, report)
+                batch, grams = [], 0
     finally:
         _keep(batch, target, report)
     return report
 
 
-def _read(path: Path, named: bool, report: Report) -> Iterable[Ingredient]:
+class _Output(NamedTuple):
+    """An ingredient with the call that it came from."""
+
+    ingredient: Ingredient
+    call: str
+    ordinal: int
+
+
+def _copy_key(one: _Output) -> str:
+    """What is equal for an output and its copy in a fork or a resumed session, which have another session id.
+
+    A call's own id and the same text make a copy sure; where the id is made from the text, the text must be long
+    enough to be no stock phrase.
+    """
+    it = one.ingredient
+    is_sure = it.whole.tokens >= RECIPE.t if one.call.startswith("said.") else len(one.call) >= LONG_ID
+    session = "" if is_sure else it.origin.session
+    return ingredient_id(it.whole.digest.hex(), session, f"{one.call} {it.origin.model}", it.path, one.ordinal)
+
+
+def _all(paths: Iterable[Path], report: Report, progress: Callable[[Path], None]) -> Iterator[_Output]:
+    """The outputs of all transcripts; last, of what a transcript only relays, what no other one says itself.
+
+    A subagent's answer stands in the transcript of its session and in that of its parent, which names no model and
+    does not know what the subagent was shown: the first is the better record.
+    """
+    said: set[bytes] = set()
+    relayed: list[tuple[bytes, _Output]] = []
+    for root in paths:
+        for path in capture.find(root):
+            progress(path)
+            for item in _read(path, root.is_file(), report):
+                output = _output(item, report)
+                digest = exact_digest(novelty.encode("\n".join(item.wrote.blocks)))
+                if item.wrote.kind == "prose":
+                    said.add(digest)
+                if output and item.wrote.kind == "subagent":
+                    relayed.append((digest, output))
+                elif output:
+                    yield output
+    for digest, output in relayed:
+        if digest in said:
+            report.known += 1
+        else:
+            yield output
+
+
+def _output(item: novelty.Added, report: Report) -> _Output | None:
+    one = novelty.ingredient(item, Evidence.TRANSCRIPT)
+    if one is None:
+        report.nothing_added += 1
+        return None
+    return _Output(one, item.wrote.call, item.wrote.ordinal)
+
+
+def _read(path: Path, named: bool, report: Report) -> Iterator[novelty.Added]:
     try:
         assistant = capture.assistant_of(path)
         if assistant is None:
@@ -105,12 +163,7 @@ def _read(path: Path, named: bool, report: Report) -> Iterable[Ingredient]:
         report.unreadable.append(tally.cut)
     if tally.silent:
         report.silent.append(str(path))
-    for item in novelty.added(events):
-        one = novelty.ingredient(item, Evidence.TRANSCRIPT)
-        if one is None:
-            report.nothing_added += 1
-        else:
-            yield one
+    yield from novelty.added(events)
 
 
 def _keep(batch: list[Ingredient], target: Path, report: Report) -> None:
@@ -122,7 +175,7 @@ def _keep(batch: list[Ingredient], target: Path, report: Report) -> None:
     report.added.update(providers)
     report.tokens += sum(one.whole.tokens for one in batch)
     report.short += sum(not any(passage.keys for passage in one.passages) for one in batch)
-    times = sorted(one.origin.time for one in batch)
+    times = sorted(one.origin.time for one in batch if one.origin.time != UNKNOWN) or [UNKNOWN]
     ledger.append(
         target,
         "ingest",

@@ -6,15 +6,16 @@ It signs nothing and proves nothing yet.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
-
 from provenance import files
+
+FORMAT = 1
 
 
 class Entry(NamedTuple):
@@ -25,26 +26,38 @@ class Entry(NamedTuple):
 
 
 class Torn(NamedTuple):
-    """A line that does not parse; it is set aside, and what stands before and after it is still read."""
+    """A line that is no entry: its writer was cut off, or it is of another format. It is set aside, and what stands
+    before and after it is still read."""
 
     line: int
+    """Counted from 1."""
 
 
 def append(store: Path, kind: str, facts: dict[str, Any]) -> None:
-    """Add one entry in one write."""
-    line = json.dumps({"ledger": 1, "kind": kind, **facts}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    with files.locked(store / "lock"):
-        path = store / "ledger.jsonl"
-        data = line.encode("utf-8", "replace") + b"\n"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        try:
-            size = os.fstat(descriptor).st_size
-            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+    """Add one entry in one write, whole or not at all; ``read`` gives back the same kind and facts.
+
+    ``facts`` is what JSON can say, without the keys ``ledger`` and ``kind``.
+    """
+    if taken := facts.keys() & {"ledger", "kind"}:
+        raise ValueError(f"facts of the ledger have no key {sorted(taken)}")
+    entry = {"ledger": FORMAT, "kind": kind, **facts}
+    line = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    # A file name that is no UTF-8 holds lone surrogates, which JSON can say as escapes alone.
+    data = line.encode("utf-8", "backslashreplace") + b"\n"
+    path = store / "ledger.jsonl"
+    with files.locked(store / "lock"), path.open("ab+", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        if size:
+            file.seek(size - 1)
+            if file.read(1) != b"\n":
                 data = b"\n" + data  # an earlier writer was cut off in mid-line: its line stays apart
-            os.write(descriptor, data)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        try:
+            if file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(size)
+            raise
 
 
 def read(store: Path) -> Iterator[Entry | Torn]:
@@ -54,11 +67,16 @@ def read(store: Path) -> Iterator[Entry | Torn]:
         return
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                facts = msgspec.json.decode(line, type=dict[str, Any])
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                yield Torn(number)
-                continue
-            yield Entry(str(facts.pop("kind", "")), facts)
+            if line.strip():
+                yield _entry(line) or Torn(number)
+
+
+def _entry(line: bytes) -> Entry | None:
+    try:
+        facts = json.loads(line)
+    except (ValueError, RecursionError):  # a JSONDecodeError and a UnicodeDecodeError are ValueErrors
+        return None
+    if not isinstance(facts, dict) or facts.pop("ledger", None) != FORMAT:
+        return None
+    kind = facts.pop("kind", None)
+    return Entry(kind, facts) if isinstance(kind, str) else None

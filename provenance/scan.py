@@ -277,7 +277,7 @@ def _prepare(out: Path, key: str, ids: dict[str, WorkUnit]) -> Path:
         file.write(
             msgspec.json.encode({"format": FORMAT, "run": hashlib.sha256(key.encode()).hexdigest(), "units": ids})
         )
-    for name in ("_SUCCESS", "scan.json"):
+    for name in ("_SUCCESS", "scan.json", "report.json", "findings.parquet"):
         (out / name).unlink(missing_ok=True)
     for part in parts.iterdir():
         if part.suffix != ".parquet" or part.stem not in ids:

@@ -1,11 +1,14 @@
 """The store: the captured fingerprints beside the ledger, in append-only shards. No text, no selection, no index.
 
-Format 1, in docs/format-store.md: a shard is a header line ``provenance store 1 <recipe>`` and then frames of
-length (u32), xxh3-64 of the payload (u64), payload (an Ingredient as MessagePack), all little-endian.
+Format 1, in docs/format-store.md: a shard is a header line ``provenance store 1 <recipe> <frames>`` and then that
+many frames of length (u32), xxh3-64 of the payload (u64), payload (an Ingredient as MessagePack), little-endian.
 """
 
 from __future__ import annotations
 
+import functools
+import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from struct import Struct
@@ -19,8 +22,9 @@ from provenance.errors import StoreError
 from provenance.fingerprint.recipe import RECIPE
 from provenance.model import Ingredient
 
-HEADER = b"provenance store 1 "
+HEADER = re.compile(rb"provenance store 1 ([!-~]+) ([0-9]+)\n")
 FRAME = Struct("<IQ")
+MEND = "restore the file from a copy, or remove it and ingest its transcripts again"
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -29,8 +33,12 @@ class _Id(msgspec.Struct):
 
 
 def shards(store: Path) -> list[Path]:
-    """The shards of a store, in the order in which they were written."""
-    return sorted((store / "store").glob("*.pvs"))
+    """The shards of a store, in the order in which they were written; StoreError where one is not ours by name."""
+    found = sorted((store / "store").glob("*.pvs"))
+    for path in found:
+        if not re.fullmatch(r"[0-9]{8}\.pvs", path.name):
+            raise StoreError(f"{path}: not a shard of this store by its name (move it elsewhere)")
+    return found
 
 
 def append(store: Path, ingredients: Iterable[Ingredient]) -> int:
@@ -39,6 +47,7 @@ def append(store: Path, ingredients: Iterable[Ingredient]) -> int:
     The shard appears whole or not at all, and two writers cannot add the same ingredient twice.
     """
     with files.locked(store / "lock"):
+        files.sweep(store / "store")
         known = set(ids(store))
         fresh = [one for one in unique(ingredients) if one.id not in known]
         if not fresh:
@@ -46,7 +55,7 @@ def append(store: Path, ingredients: Iterable[Ingredient]) -> int:
         existing = shards(store)
         number = int(existing[-1].stem) + 1 if existing else 1
         with files.replacing(store / "store" / f"{number:08d}.pvs") as shard:
-            shard.write(HEADER + str(RECIPE).encode() + b"\n")
+            shard.write(f"provenance store 1 {RECIPE} {len(fresh)}\n".encode())
             for one in fresh:
                 payload = _encoder.encode(one)
                 shard.write(FRAME.pack(len(payload), xxhash.xxh3_64_intdigest(payload)) + payload)
@@ -64,10 +73,19 @@ def unique(ingredients: Iterable[Ingredient]) -> Iterator[Ingredient]:
 
 def ids(store: Path) -> Iterator[str]:
     """The ids of all ingredients."""
-    decode = msgspec.msgpack.Decoder(_Id).decode
     for path in shards(store):
-        for at, payload in _frames(path):
-            yield _decoded(decode, payload, path, at).id
+        state = path.stat()
+        yield from _ids(path, (state.st_ino, state.st_size, state.st_mtime_ns))
+
+
+@functools.cache
+def _ids(path: Path, state: tuple[int, ...]) -> tuple[str, ...]:
+    """The ids in one shard, read again only if its state (inode, size, time of change) is another.
+
+    Without this memory a run that adds n shards would read the whole store n times.
+    """
+    decode = msgspec.msgpack.Decoder(_Id).decode
+    return tuple(_decoded(decode, payload, path, at).id for at, payload in _frames(path))
 
 
 def read(store: Path) -> Iterator[Ingredient]:
@@ -87,36 +105,36 @@ def _decoded(decode, payload: bytes, path: Path, at: int):  # type: ignore[no-un
     try:
         return decode(payload)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise StoreError(f"{path}: the frame at byte {at} does not decode ({error})") from error
+        reason = f"{error} (use the version that wrote it)"
+        raise StoreError(f"{path}: the ingredient at byte {at} is not one that this version reads: {reason}") from error
 
 
 def _frames(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The frames of a shard and where each begins; StoreError at the first byte that is not as it was written."""
     with path.open("rb") as shard:
-        _check_header(shard, path)
-        while True:
+        size = os.fstat(shard.fileno()).st_size
+        for _ in range(_header(shard, path)):
             at = shard.tell()
             head = shard.read(FRAME.size)
-            if not head:
-                return
-            payload = b""
-            if len(head) == FRAME.size:
-                length, check = FRAME.unpack(head)
-                payload = shard.read(length)
-            if len(head) < FRAME.size or len(payload) < length or xxhash.xxh3_64_intdigest(payload) != check:
-                raise StoreError(
-                    f"{path}: damaged at byte {at} (restore the file from a copy, or remove it and ingest its "
-                    "transcripts again)"
-                )
+            length, check = FRAME.unpack(head) if len(head) == FRAME.size else (size, 0)
+            # Not read(length) at once: a flipped bit in the length would ask for gigabytes.
+            payload = shard.read(length) if length <= size - at - FRAME.size else None
+            if payload is None or xxhash.xxh3_64_intdigest(payload) != check:
+                raise StoreError(f"{path}: damaged at byte {at} ({MEND})")
             yield at, payload
+        if shard.tell() != size:
+            raise StoreError(f"{path}: damaged at byte {shard.tell()}, where it should end ({MEND})")
 
 
-def _check_header(shard: BinaryIO, path: Path) -> None:
-    header = shard.readline(200)
-    if not header.startswith(HEADER) or not header.endswith(b"\n"):
-        raise StoreError(f"{path}: not a store shard of format 1 (remove it, or use the version that wrote it)")
-    recipe = header[len(HEADER) : -1].decode("ascii", "replace")
+def _header(shard: BinaryIO, path: Path) -> int:
+    """The number of frames that the shard was written with."""
+    header = HEADER.fullmatch(shard.readline(200))
+    if header is None:
+        raise StoreError(f"{path}: not a store shard of format 1 ({MEND}; a newer version may have written it)")
+    recipe, frames = header[1].decode(), int(header[2])
     if recipe != str(RECIPE):
         raise StoreError(
             f"{path}: written with recipe {recipe}; this version has {RECIPE} (ingest the transcripts again into a "
             "new store, or use the version that wrote it)"
         )
+    return frames

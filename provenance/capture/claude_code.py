@@ -59,12 +59,12 @@ CHANGES = frozenset({"structuredPatch", "newString", "oldString", "gitDiff", "up
 """Fields of a ``toolUseResult`` that say a file was changed, whatever the tool is called."""
 
 REFUSED = re.compile(
-    r"\s*(?:<tool_use_error>|Error: )?(?:User rejected tool use|The user doesn't want to|Permission to use \S+ (?:with|has)"
-    r"|Claude requested permissions? to|\[Request interrupted by user)"
+    r"\s*(?:<tool_use_error>|Error: )?(?:User rejected tool use|The user doesn't want to"
+    r"|Permission to use \S+ (?:with|has)|Claude requested permissions? to|\[Request interrupted by user)"
 )
 NOTIFICATION = re.compile(r"\s*<task-notification>")
 NOTIFIED = re.compile(r"<result>(.*)</result>", re.DOTALL)
-NOTIFIER = re.compile(r"<(?:tool-use|task)-id>([^<]{8,})</")
+NOTIFIERS = (re.compile(r"<tool-use-id>([^<]{12,})</"), re.compile(r"<task-id>([^<]+)</"))
 
 
 class Result(NamedTuple):
@@ -81,7 +81,7 @@ def recognise(record: dict[str, Any]) -> bool:
     if "payload" in record:
         return False
     if kind in ("user", "assistant"):
-        return isinstance(record.get("message"), dict) and not ENVELOPE.isdisjoint(record)
+        return isinstance(record.get("message"), dict) and not (ENVELOPE | {"uuid", "cwd"}).isdisjoint(record)
     return (kind in CONVERSATION or kind in BOOKKEEPING) and not ENVELOPE.isdisjoint(record)
 
 
@@ -105,7 +105,7 @@ def read(lines: Iterable[bytes], tally: Tally) -> list[Event]:
 
 
 def _own(record: dict[str, Any]) -> dict[str, Any]:
-    """A record as it was first written: without a subagent's ``progress`` wrapper, under the session it was forked from.
+    """A record as it was first written: out of a subagent's ``progress`` wrapper, under the session it was forked from.
 
     A fork copies its parent's records under its own session; they say where they come from, and one output has
     one id.
@@ -235,12 +235,12 @@ class _Reader:
         if kinds.isdisjoint(EDIT_KINDS) and (expected or not CHANGES.isdisjoint(result.details)):
             self.tally.unread += 1
         for ordinal, piece in enumerate(pieces):
-            yield Wrote(piece.blocks, piece.before, piece.kind, piece.path, call, ordinal, result.status, origin)
+            status = shapes.status_of(piece, result.status)
+            yield Wrote(piece.blocks, piece.before, piece.kind, piece.path, call, ordinal, status, origin)
 
     def user(self, record: dict[str, Any]) -> Iterator[Event]:
         details = dict_of(record.get("toolUseResult", record.get("tool_use_result")))
-        if "structuredPatch" in details or dict_of(details.get("gitOperation")).get("commit"):
-            self.tally.changed += 1
+        self.tally.changed += "structuredPatch" in details
         plan = text_of(record.get("planContent"))
         if plan:
             # A session opened with a plan that the model had written in another: the record itself says so.
@@ -280,10 +280,10 @@ class _Reader:
         """What a row shows the model; the notice that a background agent is done holds that agent's answer."""
         answer = NOTIFIED.search(text) if NOTIFICATION.match(text) else None
         if answer:
-            call = NOTIFIER.search(text)
-            name = call[1] if call else _key({}, answer[1])
-            caller = self.tools.get(name, ("", self.last))[1]
-            yield from self.relayed((answer[1].strip(),), "subagent", name, 1001, record, caller)
+            found = (notifier.search(text) for notifier in NOTIFIERS)
+            call = next((match[1] for match in found if match), "") or _key({}, answer[1])
+            caller = self.tools.get(call, ("", self.last))[1]
+            yield from self.relayed((answer[1].strip(),), "subagent", call, 1001, record, caller)
         elif text:
             yield Shown(text)
 
@@ -333,9 +333,9 @@ def _pieces(name: str, given: Any, details: dict[str, Any], cwd: str) -> list[Pi
         elif piece.kind == "write":
             # Longer originals are not recorded (10,000 characters), but the patch has what was there.
             change = patch.parse_unified_diff(_unified(details.get("structuredPatch")), piece.path)
-            mixed = details.get("userModified") is True  # the patch would add what a person typed
-            blocks = piece.blocks if mixed else change.added or piece.blocks
-            pieces[at] = piece._replace(blocks=blocks, before=change.removed)
+            # Where a person amended the text, the patch would add what that person typed.
+            told = bool(change.added or change.removed) and details.get("userModified") is not True
+            pieces[at] = piece._replace(blocks=change.added if told else piece.blocks, before=change.removed)
         elif piece.kind == "notebook":
             blocks = tuple(patch.added_blocks(cell, whole)) if cell else piece.blocks
             pieces[at] = piece._replace(blocks=blocks, before=tuple(text for text in (cell, *cells) if text))

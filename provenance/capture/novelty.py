@@ -88,7 +88,7 @@ def ingredient(item: Added, evidence: Evidence) -> Ingredient | None:
         evidence=evidence,
         kind=wrote.kind,
         status=wrote.status,
-        path=wrote.path,
+        path=encode(wrote.path).decode(),
         passages=tuple(fingerprint.fingerprint(passage.text) for passage in item.passages),
         verbatim=tuple(passage.verbatim for passage in item.passages),
         whole=whole,
@@ -115,8 +115,11 @@ def _shown_forms(text: str) -> Iterator[int]:
 
 
 def _passages(block: bytes, shown: set[int]) -> Iterator[Passage]:
-    """The stretches of a block that no run of t shown tokens covers; the block itself where none does."""
-    _, _, keys, checks, positions = fingerprint.engine.measure(block)
+    """The stretches of a block that no run of t shown tokens covers; the block itself where none does.
+
+    Of a block shorter than t, such a run is the whole.
+    """
+    tokens, _, keys, checks, positions = fingerprint.engine.measure(block)
     runs: list[tuple[int, int]] = []
     for key, check, at in zip(array("Q", keys), array("H", checks), array("I", positions), strict=True):
         if _WORDS | check << 64 | key in shown:
@@ -124,7 +127,7 @@ def _passages(block: bytes, shown: set[int]) -> Iterator[Passage]:
                 runs[-1] = (runs[-1][0], at + RECIPE.k)
             else:
                 runs.append((at, at + RECIPE.k))
-    runs = [run for run in runs if run[1] - run[0] >= RECIPE.t]
+    runs = [run for run in runs if run[1] - run[0] >= min(RECIPE.t, tokens)]
     if not runs:
         yield _passage(block, block, shown)
         return

@@ -1,15 +1,20 @@
-"""What a recorded model id says about its maker and channel. It guesses nothing: an id it does not know is unknown."""
+"""What a recorded model id says about its maker and channel, and a recorded time about the instant.
+
+It guesses nothing: an id that it does not know is unknown, and so is a time that is none.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from provenance.model import UNKNOWN
 
 FAMILIES = (
     # The makers' own names of their model families (their model lists, read 2026-11).
     ("anthropic", r"claude"),
-    ("openai", r"gpt|chatgpt|codex|o[1-9](?:-|$)|text-davinci|davinci"),
+    ("openai", r"gpt(?=-?\d|-oss|-image|-realtime|-audio)|chatgpt|codex|o[1-9](?=-|$)|(?:text-)?davinci"),
     ("google", r"gemini|gemma|palm|bison|learnlm"),
     ("xai", r"grok"),
     ("meta", r"llama|codellama|muse"),
@@ -22,29 +27,56 @@ FAMILIES = (
     ("amazon", r"nova|titan"),
     ("cohere", r"command|c4ai"),
     ("ibm", r"granite"),
-    ("microsoft", r"phi-"),
+    ("microsoft", r"phi"),
     ("nvidia", r"nemotron"),
 )
-_FAMILIES = tuple((provider, re.compile(rf"(?:{pattern})", re.IGNORECASE)) for provider, pattern in FAMILIES)
-_PREFIX = re.compile(r"^(?:[a-z0-9-]+[./])+", re.IGNORECASE)
+PROVIDERS = frozenset(provider for provider, _ in FAMILIES)
+_FAMILIES = tuple((provider, re.compile(rf"(?:{pattern})(?![a-z])", re.IGNORECASE)) for provider, pattern in FAMILIES)
+_BREAK = re.compile(r"[/:.]")
 
 
 def provider_of(model: str) -> str:
-    """The maker of a recorded model id, with any vendor or region prefix (``us.anthropic.claude-...``) left aside."""
+    """The maker of a recorded model id, with any vendor, region or account before it left aside.
+
+    ``us.anthropic.claude-...``, ``openrouter/openai/gpt-...``, ``ft:gpt-...``, ``arn:aws:bedrock:...``.
+    """
     if model == UNKNOWN:
         return UNKNOWN
     # "gpt-4.1" holds a dot too, so the id as it stands is tried first.
-    for name in (model, _PREFIX.sub("", model)):
+    for name in _tails(model[:500]):
         for provider, pattern in _FAMILIES:
             if pattern.match(name):
                 return provider
     return UNKNOWN
 
 
+def _tails(model: str) -> Iterator[str]:
+    yield model
+    yield from (model[found.end() :] for found in _BREAK.finditer(model))
+
+
 def channel_of(message_id: str, model: str) -> str:
     """The channel that a message id or model id spells out (``msg_bdrk_...``, ``us.anthropic...``), else unknown."""
-    if message_id.startswith("msg_bdrk_") or re.match(r"^(?:(?:us|eu|apac|global)\.)?anthropic\.", model):
+    if message_id.startswith("msg_bdrk_") or re.match(r"(?:arn:aws[\w-]*:bedrock:|(?:\w+\.)?anthropic\.)", model):
         return "bedrock"
-    if message_id.startswith("msg_vrtx_") or re.match(r"^claude-[\w.-]+@\d", model):
+    if message_id.startswith("msg_vrtx_") or re.match(r"claude-[\w.-]+@\d", model):
         return "vertex"
     return UNKNOWN
+
+
+def instant(recorded: object) -> str:
+    """A recorded time as ISO 8601 in UTC with milliseconds, so that times sort as text; else unknown.
+
+    Records have text (without a zone: UTC, as both tools write) or the seconds or milliseconds since 1970.
+    """
+    try:
+        if isinstance(recorded, str):
+            time = datetime.fromisoformat(recorded.strip())
+            time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        elif isinstance(recorded, int | float) and not isinstance(recorded, bool):
+            time = datetime.fromtimestamp(recorded / 1000 if recorded > 1e11 else recorded, UTC)
+        else:
+            return UNKNOWN
+    except (ValueError, OverflowError, OSError):
+        return UNKNOWN
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

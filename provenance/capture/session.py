@@ -64,7 +64,7 @@ class Tally:
     cut: str = ""
     """Why the rest of the file could not be read, where that is so."""
     changed: int = 0
-    """Records which show that files changed: backups, patch results, commits."""
+    """Records which show that files changed: backups and patch results (a commit may be all of a person's work)."""
 
     @property
     def silent(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from provenance.capture import patch, shell
 from provenance.capture.session import decoded
+from provenance.model import Status
 
 PATCH_MARK = "*** Begin Patch"
 
@@ -35,6 +36,7 @@ _NESTED = frozenset({"edits", "files", "changes", "operations"})
 _DIFFS = frozenset({"patch", "diff", "unifieddiff", "input"})
 _COMMANDS = frozenset({"command", "cmd"})
 _DIFF = re.compile(r"^--- [^\n]*\n\+\+\+ (?:b/)?([^\n\t]*)[^\n]*\n@@ ", re.MULTILINE)
+_QUOTES = re.compile(r"[\s'\"\\]+")
 _DEEPEST = 16
 
 # Fewer words than this are a path, a pattern or a flag, and can hold no eligible gram.
@@ -57,9 +59,18 @@ def of_input(given: Any, cwd: str) -> list[Piece]:
 def of_patch(text: str, cwd: str, path: str = "") -> list[Piece]:
     """The changes of an ``apply_patch`` envelope or a unified diff; of any other text, none."""
     changes = patch.parse_apply_patch(text)
+    if not changes and PATCH_MARK in text:
+        # Escaped twice, or a JSON text that was cut.
+        changes = patch.parse_apply_patch(text.replace("\\n", "\n").replace("\\t", "\t").replace('\\"', '"'))
     if not changes and (diff := _DIFF.search(text)):
-        changes = [patch.parse_unified_diff(text, path or diff[1].strip())]
+        return of_diff(text, path or diff[1].strip(), cwd)
     return [Piece(change.added, change.removed, "patch", relative(change.path, cwd)) for change in changes]
+
+
+def of_diff(diff: str, path: str, cwd: str) -> list[Piece]:
+    """The change that a unified diff makes to one file."""
+    change = patch.parse_unified_diff(diff, path)
+    return [Piece(change.added, change.removed, "patch", relative(path, cwd))]
 
 
 def of_shell(command: str, cwd: str) -> list[Piece]:
@@ -75,28 +86,31 @@ def of_shell(command: str, cwd: str) -> list[Piece]:
 
 
 def _without(text: str, written: str) -> list[str]:
-    """A text without what it writes; where that does not stand in it as it is (tabs, escapes), without its lines."""
+    """A text without what it writes; where that stands in it in other quotes or tabs, without its lines."""
     if not written:
         return [text]
     if written in text:
         return text.split(written)
+    bare, inner = _QUOTES.sub("", text), _QUOTES.sub("", written)
+    if inner in bare and 2 * len(inner) >= len(bare):
+        return []
     lines = {line.strip() for line in written.split("\n")}
-    if not any(line.strip() in lines for line in text.split("\n") if line.strip()):
-        return [text]
-    return ["\n".join(line for line in text.split("\n") if line.strip() not in lines)]
+    return ["\n".join(line for line in text.split("\n") if not line.strip() or line.strip() not in lines)]
 
 
 def _walk(given: Any, path: str, cwd: str, depth: int, name: str = "input") -> Iterator[Piece | str]:
     """The pieces of a JSON value, and the strings that are in none of them."""
     if isinstance(given, str):
         is_patch = PATCH_MARK in given or (name in _DIFFS and _DIFF.search(given))
-        yield from (of_patch(given, cwd, path) if is_patch else ()) or [given]
+        pieces = of_patch(given, cwd, path) if is_patch else []
+        yield from pieces or (given,)
     elif depth < _DEEPEST and isinstance(given, list):
         for value in given:
             yield from _walk(value, path, cwd, depth + 1, name)
     elif depth < _DEEPEST and isinstance(given, dict):
         keys = {re.sub("[_-]", "", key).lower(): key for key in given}
-        path = next((given[keys[name]] for name in _PATHS if isinstance(given.get(keys.get(name, "")), str)), path)
+        paths = (given[keys[name]] for name in _PATHS if name in keys)
+        path = next((text for text in paths if isinstance(text, str)), path)
         place = relative(path, cwd)
         old_key, old = _first(given, keys, _OLD)
         new_key, new = _first(given, keys, _NEW if old_key else _NEW_ALONE)
@@ -128,6 +142,11 @@ def _first(given: dict[str, Any], keys: dict[str, str], wanted: tuple[str, ...])
         if isinstance(value, str):
             return keys[name], value
     return "", ""
+
+
+def status_of(piece: Piece, call: Status) -> Status:
+    """What became of a piece of a call: where a command line failed, its heredocs may have been written before."""
+    return Status.UNKNOWN if piece.kind == "heredoc" and call is Status.FAILED else call
 
 
 def relative(path: str, cwd: str) -> str:

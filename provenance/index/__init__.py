@@ -1,7 +1,7 @@
 """The index on disk: build, open, verify. No text inside; it names its recipe and its commons.
 
-A folder with ``manifest.json``, which names the segments in use, and ``segments/``. Segments are named by their
-content and never change; the manifest is replaced in one step, so readers see one state or the next.
+A folder with ``manifest.json``, which names the segments in use, and ``segments/``. Segments are numbered and never
+change; the manifest is replaced in one step, so readers see one state or the next.
 """
 
 from __future__ import annotations

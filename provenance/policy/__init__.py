@@ -1,9 +1,10 @@
 """Opinion: policies and the verdicts they give. It reads no dataset and no index."""
 
-from provenance.policy.judge import Finding, Judged, judge, severest
+from provenance.policy.judge import ORDER, Finding, Judged, judge, severest
 from provenance.policy.schema import SHIPPED, Loaded, Policy, load, parse, shipped
 
 __all__ = [
+    "ORDER",
     "SHIPPED",
     "Finding",
     "Judged",

@@ -11,10 +11,12 @@ import msgspec
 from provenance.model import UNKNOWN, Action, Address, Evidence, Grade, Match, Origin, Similarity
 from provenance.policy.schema import OriginSet, Policy, Rule
 
-ORDER = (Action.ALLOW, Action.WARN, Action.QUARANTINE, Action.BLOCK)
-"""From the mildest; of several verdicts the most severe stands."""
+ORDER = tuple(Action)
+"""From the mildest; of several actions the most severe stands."""
 NO_RULE = "(no rule)"
+"""What stands as the rule where none holds."""
 UNKNOWN_ORIGIN = "(unknown origin)"
+"""What stands as the rule where the policy's default for unknown origins decided."""
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -43,31 +45,29 @@ def severest(actions: Iterable[Action]) -> Action:
 
 
 def judge(address: Address, content: str, tokens: int, matches: Iterable[Match], policy: Policy) -> Finding:
-    """Judge one text: each match by every rule, the most severe action wins, of equals the first rule."""
+    """Judge one text: every rule of the policy speaks on every match, and the most severe action stands.
+
+    Of rules equally severe the first in the policy is named. Neither the order of the matches nor the address
+    changes id, verdict or rule.
+    """
     judged = tuple(_judge(one, policy) for one in matches)
     verdict = severest(one.action for one in judged)
-    rule = next((one.rule for one in judged if one.action == verdict), NO_RULE)
+    order = [*(rule.id for rule in policy.rules), UNKNOWN_ORIGIN, NO_RULE]
+    rule = min((one.rule for one in judged if one.action is verdict), key=order.index, default=NO_RULE)
     blob = "\n".join([content, *sorted({one.match.ingredient for one in judged})])
     name = hashlib.sha256(blob.encode()).hexdigest()[:16]
     return Finding(name, address, content, tokens, verdict, rule, judged)
 
 
 def _judge(match: Match, policy: Policy) -> Judged:
-    action, decided = Action.ALLOW, NO_RULE
-    for rule in policy.rules:
-        if ORDER.index(rule.action) > ORDER.index(action) and _holds(rule, match, policy):
-            action, decided = rule.action, rule.id
-    unknown = match.origin.provider == UNKNOWN and match.grade is not Grade.IDIOM
-    if unknown and ORDER.index(policy.defaults.unknown_origin) > ORDER.index(action):
-        # What an unknown origin leaves open, a weak kind of evidence does not settle: never more than a warning.
+    said = [(rule.action, rule.id) for rule in policy.rules if _holds(rule, match, policy)]
+    if match.origin.provider == UNKNOWN and match.grade is not Grade.IDIOM:
+        due = policy.defaults.unknown_origin
+        # Heuristic evidence never blocks, whatever the default says.
         weak = match.evidence is Evidence.HEURISTIC
-        action = (
-            min(policy.defaults.unknown_origin, Action.WARN, key=ORDER.index)
-            if weak
-            else policy.defaults.unknown_origin
-        )
-        decided = UNKNOWN_ORIGIN
-    return Judged(match, action, decided)
+        said.append((min(due, Action.WARN, key=ORDER.index) if weak else due, UNKNOWN_ORIGIN))
+    action, rule = max(said, key=lambda one: ORDER.index(one[0]), default=(Action.ALLOW, NO_RULE))
+    return Judged(match, action, rule)
 
 
 def _holds(rule: Rule, match: Match, policy: Policy) -> bool:

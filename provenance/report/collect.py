@@ -1,14 +1,15 @@
 """A finished scan and a policy to a report: judges every match, folds, writes. It prints nothing.
 
 The report is ``report.json`` (docs/format-report.md) and every finding is in ``findings.parquet``. Same scan and
-policy, same bytes: no clock, no random id.
+policy, same bytes: no clock, no random id. The report is written last: where it stands, it is of these findings.
 """
 
 from __future__ import annotations
 
 import heapq
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,8 @@ import msgspec
 from provenance import files, index, policy, scan
 from provenance.fingerprint import RECIPE
 from provenance.model import Action, Skipped
-from provenance.policy import Finding, Loaded
+from provenance.policy import Finding, Loaded, Policy
+from provenance.scan import Hit
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,14 +42,17 @@ class Report(msgspec.Struct, frozen=True):
     verdict: Action
     policy: dict[str, str]
     index: dict[str, Any]
-    dataset: dict[str, Any]
+    dataset: dict[str, tuple[str, ...]]
     counts: dict[str, int]
     """rows, texts, nulls, bytes, tokens, matched (texts with a match of any grade), skipped."""
     verdicts: dict[str, int]
     """Matched texts by verdict."""
     matches: list[dict[str, Any]]
     """Matches by similarity, grade, evidence, provider and action."""
+    rules: list[dict[str, Any]]
+    """The rules that decided, in the policy's order: rule, action, message, texts."""
     skipped: dict[str, Any]
+    """The action due, count, reasons (their numbers as N), and the first hundred."""
     findings: list[Finding]
     """The most severe first, then in the dataset's order."""
     findings_omitted: int
@@ -77,18 +82,28 @@ def collect(out: Path, loaded: Loaded, index_path: Path | None = None) -> Report
     ``index_path`` is the index that the scan used, for the promise's figures; the dataset is not read.
     """
     done = scan.load(out)
-    folded = _Fold()
-    with files.replacing(out / "findings.parquet") as file:
-        _write(file, folded.through(out, done, loaded))
-    verdict = policy.severest([*folded.severest, *([loaded.policy.defaults.skipped] if folded.skipped else [])])
-    manifest = index.info(index_path).segment if index_path is not None else None
-    report = Report(
+    with files.locked(out / "lock", wait=False):
+        (out / "report.json").unlink(missing_ok=True)
+        folded = _Fold(loaded.policy)
+        with files.replacing(out / "findings.parquet") as file:
+            _write(file, folded.through(scan.read(out, done)))
+        manifest = index.info(index_path).segment if index_path is not None else None
+        report = _report(done, folded, loaded, promise(manifest))
+        with files.replacing(out / "report.json") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+    return report
+
+
+def _report(done: scan.Scan, folded: _Fold, loaded: Loaded, promised: str) -> Report:
+    defaults = loaded.policy.defaults
+    due = defaults.skipped if folded.skipped else Action.ALLOW
+    return Report(
         report=FORMAT,
         tool=done.tool,
         engine=done.engine,
         recipe=done.recipe,
-        promise=promise(manifest),
-        verdict=verdict,
+        promise=promised,
+        verdict=policy.severest([*folded.verdicts, due]),
         policy={"name": loaded.policy.name, "source": loaded.source, "digest": loaded.digest},
         index={"digest": done.index, "ingredients": done.ingredients},
         dataset={"files": done.files, "fields": done.fields, "unread": done.unread},
@@ -98,16 +113,16 @@ def collect(out: Path, loaded: Loaded, index_path: Path | None = None) -> Report
         },
         verdicts={str(action): folded.verdicts[action] for action in Action},
         matches=[
-            dict(
-                zip(
-                    ("similarity", "grade", "evidence", "provider", "action", "count"),
-                    (*key, count),
-                    strict=True,
-                )
-            )
+            dict(zip(("similarity", "grade", "evidence", "provider", "action", "count"), (*key, count), strict=True))
             for key, count in sorted(folded.matches.items())
         ],
+        rules=[
+            {"rule": rule.id, "action": rule.action, "message": rule.message, "texts": folded.rules[rule.id]}
+            for rule in loaded.policy.rules
+            if folded.rules[rule.id]
+        ],
         skipped={
+            "action": due,
             "count": sum(folded.skipped.values()),
             "reasons": dict(sorted(folded.skipped.items())),
             "first": folded.first,
@@ -115,45 +130,45 @@ def collect(out: Path, loaded: Loaded, index_path: Path | None = None) -> Report
         findings=folded.listed(),
         findings_omitted=max(0, sum(folded.verdicts.values()) - LISTED),
     )
-    with files.replacing(out / "report.json") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
-    return report
 
 
 class _Fold:
     """What is kept of a stream of findings: counts, and the most severe ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Policy) -> None:
+        self.policy = rules
         self.verdicts: Counter[Action] = Counter()
-        self.severest: set[Action] = set()
+        self.rules: Counter[str] = Counter()
         self.matches: Counter[tuple[str, ...]] = Counter()
         self.skipped: Counter[str] = Counter()
         self.first: list[Skipped] = []
         self.heap: list[tuple[int, int, Finding]] = []
 
-    def through(self, out: Path, done: scan.Scan, loaded: Loaded) -> Iterator[Finding]:
-        """The findings of the scan, each folded on its way."""
-        number = 0
-        for hit in scan.read(out, done):
+    def through(self, hits: Iterable[Hit | Skipped]) -> Iterator[Finding]:
+        """The findings of a scan, each folded on its way."""
+        for number, hit in enumerate(hits):
             if isinstance(hit, Skipped):
-                self.skipped[hit.reason.split(":")[0]] += 1
-                if len(self.first) < SHOWN_SKIPPED:
-                    self.first.append(hit)
+                self._skip(hit)
                 continue
-            number += 1
-            finding = policy.judge(hit.address, hit.content, hit.tokens, hit.matches, loaded.policy)
+            finding = policy.judge(hit.address, hit.content, hit.tokens, hit.matches, self.policy)
             self.verdicts[finding.verdict] += 1
-            self.severest.add(finding.verdict)
+            self.rules[finding.rule] += 1
             for one in finding.matches:
                 facts = one.match
                 key = (facts.similarity, facts.grade, facts.evidence, facts.origin.provider, one.action)
                 self.matches[tuple(map(str, key))] += 1
-            entry = (list(Action).index(finding.verdict), -number, finding)
+            entry = (policy.ORDER.index(finding.verdict), -number, finding)
             if len(self.heap) < LISTED:
                 heapq.heappush(self.heap, entry)
-            elif entry[:2] > self.heap[0][:2]:
-                heapq.heapreplace(self.heap, entry)
+            else:
+                heapq.heappushpop(self.heap, entry)
             yield finding
+
+    def _skip(self, row: Skipped) -> None:
+        # "not UTF-8 at byte 17 of the line" is one reason, whatever the byte.
+        self.skipped[re.sub(r"(?<= )\d+", "N", row.reason.split(":")[0])] += 1
+        if len(self.first) < SHOWN_SKIPPED:
+            self.first.append(row)
 
     def listed(self) -> list[Finding]:
         """The most severe findings first, equals in the dataset's order."""

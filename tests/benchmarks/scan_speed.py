@@ -95,20 +95,53 @@ def corpus(folders: list[Path], path: Path, slice_: Path) -> tuple[float, float]
     return written / 1e6, size / 1e6
 
 
+VERBS = "load parse merge split fetch store check count group apply build trace order reduce".split()
+NOUNS = "row page user token event price frame batch node edge path cell slot job".split()
+
+
+def expression(rng: random.Random, names: list[str], depth: int = 0) -> str:
+    """A random expression: its structure, not only its names, differs from one to the next."""
+    pick = rng.randrange(9 if depth < 3 else 3)
+    inner = [expression(rng, names, depth + 1) for _ in range(2)] if pick > 2 else []
+    forms = [
+        lambda: rng.choice(names),
+        lambda: str(rng.randrange(1000)),
+        lambda: f"{rng.choice(names)}.{rng.choice(NOUNS)}",
+        lambda: f"{inner[0]} {rng.choice(['+', '-', '*', '%', '//', 'and', 'or', '==', '<', '>='])} {inner[1]}",
+        lambda: f"{rng.choice(VERBS)}({', '.join(inner[: rng.randrange(3)])})",
+        lambda: f"{rng.choice(names)}[{inner[0]}]",
+        lambda: f"[{inner[0]} for {rng.choice(names)} in {inner[1]}]",
+        lambda: f"({inner[0]}, {inner[1]})",
+        lambda: f"{{{rng.choice(NOUNS)!r}: {inner[0]}, **{inner[1]}}}",
+    ]
+    return forms[pick]()
+
+
+def statement(rng: random.Random, names: list[str]) -> str:
+    """A random statement of one or two lines."""
+    a, b = (expression(rng, names) for _ in range(2))
+    pad = "    " * rng.randrange(1, 4)
+    forms = [
+        f"{pad}{rng.choice(names)} = {a}",
+        f"{pad}if {a}:\n{pad}    return {b}",
+        f"{pad}for {rng.choice(names)} in {a}:\n{pad}    {rng.choice(names)} += {b}",
+        f"{pad}while not {a}:\n{pad}    {rng.choice(names)}.append({b})",
+        f"{pad}raise ValueError({a}) from {rng.choice(names)}",
+        f"{pad}assert {a}, {b}",
+        f"{pad}with {rng.choice(VERBS)}({a}) as {rng.choice(names)}:\n{pad}    yield {b}",
+        f"{pad}{rng.choice(names)}.{rng.choice(VERBS)}({a}, {rng.choice(NOUNS)}={b})",
+    ]
+    return rng.choice(forms)
+
+
 def outputs(count: int) -> Iterator[Ingredient]:
-    """Synthetic outputs of about 930 bytes that repeat nothing of each other."""
+    """Synthetic outputs of about 930 bytes that repeat nothing of each other, under any names."""
     rng = random.Random(7)
-    verbs = "load parse merge split fetch store check count group apply build trace".split()
     for number in range(count):
-        lines = []
-        for _ in range(rng.randrange(2, 5)):
-            a, b, c = (f"{rng.choice(verbs)}_{rng.randrange(10**6):x}" for _ in range(3))
-            lines += [
-                f"def {a}({b}, {c}={rng.randrange(999)}):",
-                f"    if {b} is None or len({b}) > {rng.randrange(9999)}:",
-                f"        raise ValueError(f'{a}: {{{c}}}')",
-                f"    return [{rng.choice(verbs)}(x + {c}) for x in {b}[{rng.randrange(9)}:] if x.{rng.choice(verbs)} != {rng.randrange(99)}]",
-            ]
+        names = [f"{rng.choice(NOUNS)}_{rng.choice(VERBS)}" for _ in range(6)]
+        lines = [f"def {rng.choice(VERBS)}_{number}({', '.join(names[:3])}):"]
+        while sum(map(len, lines)) < 900:
+            lines.append(statement(rng, names))
         data = "\n".join(lines).encode()
         origin = Origin("anthropic", "synthetic", "bench", session=str(number // 50), time=f"{number:09d}")
         yield Ingredient(
@@ -137,7 +170,8 @@ def main() -> None:
         size, part = corpus(given.folders, whole, slice_)
         info = index.build(folder / "index", outputs(given.outputs))
         print(
-            f"engine {ENGINE}, recipe {RECIPE}; corpus {size:,.0f} MB, slice {part:,.0f} MB; index of {given.outputs:,} outputs, "
+            f"engine {ENGINE}, recipe {RECIPE}; corpus {size:,.0f} MB, slice {part:,.0f} MB; "
+            f"index of {given.outputs:,} outputs, "
             f"{info.segment.grams:,} grams, {info.size / 1e6:,.0f} MB\n"
         )
         ours = [
