@@ -223,8 +223,9 @@ def _aligned(hits: Any, part: segment.Segment) -> Iterator[tuple[int, _Candidate
     position = hits["position"][which].astype(np.int64)
     theirs = postings["position"].astype(np.int64)
     literal = hits["check"][which] == (postings["check"] & 0xFFFF)
+    new = postings["check"] & segment.SHOWN == 0
     # A gram that the session had shown the model under other names is evidence only word for word.
-    stands = np.flatnonzero(literal | (postings["check"] < segment.VERBATIM))
+    stands = np.flatnonzero(literal | (postings["check"] & segment.VERBATIM == 0))
     if not len(stands):
         return
     order = stands[np.lexsort((position[stands], (position - theirs)[stands], number[stands], unit[stands]))]
@@ -233,15 +234,26 @@ def _aligned(hits: Any, part: segment.Segment) -> Iterator[tuple[int, _Candidate
         hit = hits[which[group]]
         starts = dict(zip(hit["position"].tolist(), hit["start"].tolist(), strict=True))
         ends = dict(zip((hit["position"] + RECIPE.k).tolist(), hit["end"].tolist(), strict=True))
-        pairs = list(zip(position[group].tolist(), theirs[group].tolist(), literal[group].tolist(), strict=True))
+        columns = (position[group], theirs[group], literal[group], new[group])
+        pairs = [_Pair(*pair) for pair in zip(*(column.tolist() for column in columns), strict=True)]
         one = _candidate(int(number[group[0]]), pairs, int(part.tokens[number[group[0]]]))
-        yield int(unit[group[0]]), one._replace(start=starts[one.run[0]], end=ends[one.run[1]])
+        if one.spans:
+            yield int(unit[group[0]]), one._replace(start=starts[one.run[0]], end=ends[one.run[1]])
 
 
-def _candidate(number: int, pairs: list[tuple[int, int, bool]], size: int) -> _Candidate:
+class _Pair(NamedTuple):
+    """A hit of one unit in one ingredient."""
+
+    mine: int
+    theirs: int
+    literal: bool
+    new: bool
+
+
+def _candidate(number: int, pairs: list[_Pair], size: int) -> _Candidate:
     """Grade one pair of unit and ingredient; ``pairs`` are its hits in order of diagonal and position."""
-    verbatim = _measure([(mine, theirs) for mine, theirs, literal in pairs if literal], size)
-    alike = _measure([(mine, theirs) for mine, theirs, _ in pairs], size)
+    verbatim = _measure([pair for pair in pairs if pair.literal], size)
+    alike = _measure(pairs, size)
     as_fragment = _grade(verbatim, Similarity.FRAGMENT)
     as_renamed = _grade(alike, Similarity.RENAMED)
     mostly_verbatim = 2 * _length(verbatim[0]) >= _length(alike[0])
@@ -255,18 +267,19 @@ def _candidate(number: int, pairs: list[tuple[int, int, bool]], size: int) -> _C
 _Measured = tuple[tuple[tuple[int, int], ...], tuple[int, int], float]
 
 
-def _measure(pairs: list[tuple[int, int]], size: int) -> _Measured:
+def _measure(pairs: list[_Pair], size: int) -> _Measured:
     """Verified spans of the unit, the longest run on one diagonal, and the verified share of the ingredient."""
-    runs: list[tuple[int, int, int]] = []  # diagonal, first and end token of the unit
-    for mine, theirs in pairs:
-        diagonal = mine - theirs
-        if runs and runs[-1][0] == diagonal and mine <= runs[-1][2]:
-            runs[-1] = (diagonal, runs[-1][1], mine + RECIPE.k)
+    runs: list[tuple[int, int, int, bool]] = []  # diagonal, first and end token of the unit, whether any of it is new
+    for pair in pairs:
+        diagonal = pair.mine - pair.theirs
+        if runs and runs[-1][0] == diagonal and pair.mine <= runs[-1][2]:
+            runs[-1] = (diagonal, runs[-1][1], pair.mine + RECIPE.k, runs[-1][3] or pair.new)
         else:
-            runs.append((diagonal, mine, mine + RECIPE.k))
-    longest = max(((first, end) for _, first, end in runs), key=lambda run: run[1] - run[0], default=(0, 0))
-    mine_spans = _union((first, end) for _, first, end in runs)
-    their_spans = _union((first - diagonal, end - diagonal) for diagonal, first, end in runs)
+            runs.append((diagonal, pair.mine, pair.mine + RECIPE.k, pair.new))
+    runs = [run for run in runs if run[3]]
+    longest = max(((first, end) for _, first, end, _ in runs), key=lambda run: run[1] - run[0], default=(0, 0))
+    mine_spans = _union((first, end) for _, first, end, _ in runs)
+    their_spans = _union((first - diagonal, end - diagonal) for diagonal, first, end, _ in runs)
     covered = min(_length(mine_spans), _length(their_spans))
     return mine_spans, longest, min(1.0, covered / max(1, size))
 

@@ -117,6 +117,9 @@ class Ingredient(msgspec.Struct, frozen=True):
     verbatim: tuple[tuple[int, ...], ...]
     """For each passage, the places in its gram list that are matched word for word only: the session had shown
     the model the same under other names."""
+    shown: tuple[tuple[int, ...], ...]
+    """For each passage, the places of grams that the session had shown the model word for word: evidence only in
+    company, in one run with a gram that it had not."""
     whole: Fingerprint
     """The new text of the passages joined by newlines, without grams: its tokens, digest and stream."""
     signature: bytes

@@ -32,6 +32,7 @@ def ingredient(*texts: str, call: str = "c1", origin: Origin = CLAUDE, path: str
         path=path,
         passages=tuple(map(fingerprint.fingerprint, passages)),
         verbatim=tuple(() for _ in passages),
+        shown=tuple(() for _ in passages),
         whole=fingerprint.outline(whole),
         signature=fingerprint.engine.signature(whole),
     )

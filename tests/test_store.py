@@ -253,6 +253,7 @@ def golden() -> list[Ingredient]:
         path="größe.py",
         passages=(fingerprint.fingerprint(text),),
         verbatim=((0, 3),),
+        shown=((1,),),
         whole=fingerprint.outline(text),
         signature=fingerprint.engine.signature(text),
     )
@@ -265,6 +266,7 @@ def golden() -> list[Ingredient]:
         path="",
         passages=(fingerprint.fingerprint(b"yes"),),
         verbatim=((),),
+        shown=((),),
         whole=fingerprint.outline(b"yes"),
         signature=b"",
     )

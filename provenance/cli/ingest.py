@@ -40,7 +40,7 @@ def command(paths: tuple[Path, ...], store: Path, quiet: bool) -> None:
         click.echo(line)
     for path in report.silent:
         click.secho(
-            f"warning: {path}: shows changes, but no edit was read from it: please report its format",
+            f"warning: {path}: shows changes of which no edit was read: please report its format",
             fg="yellow",
             err=True,
         )

@@ -43,6 +43,8 @@ CAP = 64
 """Postings kept of one gram: the earliest ingredients, since a finding names the earliest and counts the rest."""
 VERBATIM = 1 << 16
 """Set in a posting's check: a hit counts only if the 16 bits below agree."""
+SHOWN = 1 << 17
+"""Set in a posting's check: a hit counts only in one run with a hit that has it clear."""
 GAP = RECIPE.k
 """Positions left free between passages, so that no diagonal runs from one into the next."""
 NAMES = "grams starts postings totals bloom streams exacts bands banded signatures tokens ingredients lines".split()
@@ -103,9 +105,11 @@ def build(folder: Path, ingredients: Iterable[Ingredient], common: dict[str, NDA
     for number, one in enumerate(ordered):
         offset = 0
         kept = 0
-        for print_ in (one.whole, *one.passages):
+        # A passage without a gram of the model's own is no evidence as a whole either.
+        own = [p for p, shown in zip(one.passages, one.shown, strict=True) if not shown or 8 * len(shown) < len(p.keys)]
+        for print_ in (one.whole, *own):
             exacts.setdefault((print_.stream, print_.digest), (number, print_.tokens))
-        for passage, verbatim in zip(one.passages, one.verbatim, strict=True):
+        for passage, verbatim, shown in zip(one.passages, one.verbatim, one.shown, strict=True):
             keys = np.frombuffer(passage.keys, "<u8")
             positions = np.frombuffer(passage.positions, "<u4")
             chosen = select.select(passage.tokens, keys, positions, _within(keys, suppressed))
@@ -118,6 +122,7 @@ def build(folder: Path, ingredients: Iterable[Ingredient], common: dict[str, NDA
             columns["position"].append(positions[chosen.chosen] + np.uint32(offset))
             checks = np.frombuffer(passage.checks, "<u2").astype(np.uint32)
             checks[list(verbatim)] |= np.uint32(VERBATIM)
+            checks[list(shown)] |= np.uint32(SHOWN)
             columns["check"].append(checks[chosen.chosen])
             columns["number"].append(np.full(len(chosen.chosen), number, np.uint32))
             offset += passage.tokens + GAP

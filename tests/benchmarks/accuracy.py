@@ -69,6 +69,7 @@ def ingredient(number: int, text: str) -> Ingredient:
         path="",
         passages=(fingerprint.fingerprint(data),),
         verbatim=((),),
+        shown=((),),
         whole=fingerprint.outline(data),
         signature=fingerprint.engine.signature(data),
     )

@@ -153,6 +153,7 @@ def outputs(count: int) -> Iterator[Ingredient]:
             path=f"f{number}.py",
             passages=(fingerprint(data),),
             verbatim=((),),
+            shown=((),),
             whole=outline(data),
             signature=engine.signature(data),
         )
