@@ -122,7 +122,11 @@ def test_of_a_compressed_file_that_was_cut_the_beginning_is_read_and_the_cut_tol
     assert str(path) in tally.cut
 
 
-@pytest.mark.parametrize("data", [b"\x1f\x8b", gzip.compress(TEXT)[:12], gzip.compress(TEXT)[:20] + b"\xff" * 40])
+@pytest.mark.parametrize(
+    "data",
+    [b"\x1f\x8b", gzip.compress(TEXT)[:12], gzip.compress(TEXT)[:20] + b"\xff" * 40],
+    ids=["magic alone", "header alone", "damaged"],
+)
 def test_a_compressed_file_without_a_readable_record_is_an_error_not_a_stranger(data: bytes, tmp_path: Path) -> None:
     path = saved(tmp_path, data)
     with pytest.raises(CaptureError, match="could not be read"):
