@@ -26,7 +26,7 @@ COPIED_RUN = {Similarity.FRAGMENT: 50, Similarity.RENAMED: 80}
 """A run of this many tokens is a copy,"""
 COPIED_SHARE = (0.6, 40)
 """... or this share of the ingredient, at least so many tokens, with a run that makes a near copy."""
-NEAR_RUN = {Similarity.FRAGMENT: 26, Similarity.RENAMED: 32}
+NEAR_RUN = {Similarity.FRAGMENT: 26, Similarity.RENAMED: 40}
 """A run of this many tokens is a near copy,"""
 NEAR_ALL = {Similarity.FRAGMENT: 48, Similarity.RENAMED: 60}
 """... or so many tokens in several runs."""
@@ -61,6 +61,7 @@ class _Candidate(NamedTuple):
     """Verified stretches of the unit, in tokens, disjoint and ascending."""
     run: tuple[int, int]
     """The longest stretch on one diagonal."""
+    verified: int
     share: float
     jaccard: float
     start: int
@@ -198,7 +199,9 @@ def _exact(
                 spans = ((0, count),)
                 yield (
                     int(unit),
-                    _Candidate(number, Similarity.EXACT, grade, spans, spans[0], share, 0.0, 0, len(text.rstrip())),
+                    _Candidate(
+                        number, Similarity.EXACT, grade, spans, spans[0], count, share, 0.0, 0, len(text.rstrip())
+                    ),
                 )
             at += 1
 
@@ -209,14 +212,16 @@ def _aligned(hits: Any, part: segment.Segment) -> Iterator[tuple[int, _Candidate
 
     if not len(hits):
         return
-    first, last = part.starts[hits["gram"]], part.starts[hits["gram"] + 1]
-    repeats = (last - first).astype(np.int64)
+    first, last = part.starts[hits["gram"]].astype(np.int64), part.starts[hits["gram"] + 1].astype(np.int64)
+    repeats = np.minimum(last - first, segment.CAP)
     which = np.repeat(np.arange(len(hits)), repeats)
-    at = (
-        np.arange(len(which))
-        - np.repeat(np.cumsum(repeats) - repeats, repeats)
-        + np.repeat(first.astype(np.int64), repeats)
-    )
+    at = np.arange(len(which)) - np.repeat(np.cumsum(repeats) - repeats, repeats) + np.repeat(first, repeats)
+    crowded = np.flatnonzero(last - first > segment.CAP)
+    if len(crowded):
+        # Of a gram with many outputs the earliest were taken; further ones count word for word.
+        more = [(hit, place) for hit in crowded.tolist() for place in part.tail(hits["gram"][hit], hits["check"][hit])]
+        which = np.concatenate([which, np.array([hit for hit, _ in more], np.int64)])
+        at = np.concatenate([at, np.array([place for _, place in more], np.int64)])
     postings = part.postings[at]
     unit = hits["unit"][which].astype(np.int64)
     number = postings["ingredient"].astype(np.int64)
@@ -256,15 +261,20 @@ def _candidate(number: int, pairs: list[_Pair], size: int) -> _Candidate:
     alike = _measure(pairs, size)
     as_fragment = _grade(verbatim, Similarity.FRAGMENT)
     as_renamed = _grade(alike, Similarity.RENAMED)
-    mostly_verbatim = 2 * _length(verbatim[0]) >= _length(alike[0])
+    mostly_verbatim = 2 * verbatim.verified >= alike.verified
     if (_RANK[as_fragment], not mostly_verbatim) <= (_RANK[as_renamed], False):
-        how, grade, (spans, run, share) = Similarity.FRAGMENT, as_fragment, verbatim
+        how, grade, found = Similarity.FRAGMENT, as_fragment, verbatim
     else:
-        how, grade, (spans, run, share) = Similarity.RENAMED, as_renamed, alike
-    return _Candidate(number, how, grade, spans, run, share, 0.0, 0, 0)
+        how, grade, found = Similarity.RENAMED, as_renamed, alike
+    return _Candidate(number, how, grade, found.spans, found.run, found.verified, found.share, 0.0, 0, 0)
 
 
-_Measured = tuple[tuple[tuple[int, int], ...], tuple[int, int], float]
+class _Measured(NamedTuple):
+    spans: tuple[tuple[int, int], ...]
+    run: tuple[int, int]
+    verified: int
+    """Tokens that stand on both sides: a loop that recurs in the unit a hundred times is verified once."""
+    share: float
 
 
 def _measure(pairs: list[_Pair], size: int) -> _Measured:
@@ -278,10 +288,19 @@ def _measure(pairs: list[_Pair], size: int) -> _Measured:
             runs.append((diagonal, pair.mine, pair.mine + RECIPE.k, pair.new))
     runs = [run for run in runs if run[3]]
     longest = max(((first, end) for _, first, end, _ in runs), key=lambda run: run[1] - run[0], default=(0, 0))
-    mine_spans = _union((first, end) for _, first, end, _ in runs)
-    their_spans = _union((first - diagonal, end - diagonal) for diagonal, first, end, _ in runs)
-    covered = min(_length(mine_spans), _length(their_spans))
-    return mine_spans, longest, min(1.0, covered / max(1, size))
+    mine = _union((first, end) for _, first, end, _ in runs)
+    theirs = _union((first - diagonal, end - diagonal) for diagonal, first, end, _ in runs)
+    verified = min(_length(mine), _length(theirs))
+    return _Measured(mine, longest, verified, min(1.0, verified / max(1, size)))
+
+
+def _grade(measured: _Measured, how: Similarity) -> Grade:
+    run = measured.run[1] - measured.run[0]
+    if run < NEAR_RUN[how] and measured.verified < NEAR_ALL[how]:
+        return Grade.IDIOM
+    if run >= COPIED_RUN[how] or (measured.share >= COPIED_SHARE[0] and measured.verified >= COPIED_SHARE[1]):
+        return Grade.COPIED
+    return Grade.NEAR_COPY
 
 
 def _with_variety(one: _Candidate, text: bytes) -> _Candidate:
@@ -312,16 +331,6 @@ def _length(spans: tuple[tuple[int, int], ...]) -> int:
     return sum(end - first for first, end in spans)
 
 
-def _grade(measured: _Measured, how: Similarity) -> Grade:
-    spans, (first, end), share = measured
-    run, all_ = end - first, _length(spans)
-    if run < NEAR_RUN[how] and all_ < NEAR_ALL[how]:
-        return Grade.IDIOM
-    if run >= COPIED_RUN[how] or (share >= COPIED_SHARE[0] and all_ >= COPIED_SHARE[1]):
-        return Grade.COPIED
-    return Grade.NEAR_COPY
-
-
 def _similar(
     data: Any, offsets: NDArray[np.int64], tokens: NDArray[np.uint32], part: segment.Segment
 ) -> Iterator[tuple[int, _Candidate]]:
@@ -350,7 +359,7 @@ def _similar(
                 grade = Grade.NEAR_COPY
                 yield (
                     unit,
-                    _Candidate(number, Similarity.SIMILAR, grade, ((0, count),), (0, 0), 0.0, jaccard, 0, length),
+                    _Candidate(number, Similarity.SIMILAR, grade, ((0, count),), (0, 0), 0, 0.0, jaccard, 0, length),
                 )
 
 
@@ -375,7 +384,6 @@ def _fold(candidates: list[_Candidate], tokens: int, text: bytes, part: segment.
             owner[1].add(one.number)
     for one, others in matches:
         card = part.card(one.number)
-        matched = _length(one.spans) if one.similarity is not Similarity.SIMILAR else 0
         yield Match(
             ingredient=card.id,
             origin=card.origin,
@@ -385,9 +393,9 @@ def _fold(candidates: list[_Candidate], tokens: int, text: bytes, part: segment.
             path=card.path,
             similarity=one.similarity,
             grade=one.grade,
-            tokens=matched,
+            tokens=one.verified,
             run=one.run[1] - one.run[0],
-            unit_coverage=round(matched / max(1, tokens), 4),
+            unit_coverage=round(one.verified / max(1, tokens), 4),
             ingredient_coverage=round(one.share, 4),
             jaccard=round(one.jaccard, 4),
             start=one.start,
@@ -400,7 +408,7 @@ def _fold(candidates: list[_Candidate], tokens: int, text: bytes, part: segment.
 
 def _strength(one: _Candidate) -> tuple[Any, ...]:
     """The order of candidates: grade, similarity, verified tokens, estimate, age."""
-    return (_RANK[one.grade], _LIKENESS[one.similarity], -_length(one.spans), -one.jaccard, one.number)
+    return (_RANK[one.grade], _LIKENESS[one.similarity], -one.verified, -one.jaccard, one.number)
 
 
 def _overlap(a: tuple[tuple[int, int], ...], b: tuple[tuple[int, int], ...]) -> int:

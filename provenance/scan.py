@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,10 +103,16 @@ def run(
     ``progress`` is told the bytes done, the bytes in all, and the texts matched. Raises DatasetError where a
     file cannot be read, after everything else was scanned; a later run does what is missing.
     """
-    found = dataset.discover(paths)
+    found = [file for file in dataset.discover(paths) if not _is_ours(Path(file), out)]
     plan = dataset.plan(found, columns)
     if plan.problems:
         raise DatasetError("\n".join(plan.problems))
+    if found and not plan.fields:
+        raise DatasetError(
+            f"{found[0]}: no column holds text, so nothing could be read; "
+            f"it has {', '.join(plan.unread) or 'no column'} "
+            "(name the dataset's text files)"
+        )
     key = _run_key(index, columns, similar)
     ids = {_unit_id(unit, key): unit for unit in plan.units}
     _check_place(out)
@@ -145,17 +151,15 @@ def _scan_all(
     troubles: list[str] = []
     pool = ThreadPoolExecutor(max_workers=jobs)
     try:
-        waiting: set[Future[Receipt]] = {
+        running = [
             pool.submit(scan_unit, name, unit, parts / f"{name}.parquet", index, similar, stop, meter.add)
             for name, unit in todo.items()
-        }
-        while waiting:
-            finished, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
-            for future in finished:
-                try:
-                    future.result()
-                except DatasetError as error:
-                    troubles.append(str(error))
+        ]
+        for future in as_completed(running):
+            try:
+                future.result()
+            except DatasetError as error:
+                troubles.append(str(error))
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
@@ -259,6 +263,13 @@ def _run_key(index: Index, columns: Sequence[str], similar: bool) -> str:
 def _unit_id(unit: WorkUnit, key: str) -> str:
     blob = key.encode() + b"\0" + msgspec.json.encode(unit)
     return hashlib.sha256(blob).hexdigest()[:32]
+
+
+def _is_ours(file: Path, out: Path) -> bool:
+    """Whether a file is the work of a scan: of this run's folder, or of any other below a folder that was named."""
+    if file.resolve().is_relative_to(out.resolve()):
+        return True
+    return any((folder / "plan.json").exists() and (folder / "lock").exists() for folder in list(file.parents)[:2])
 
 
 def _check_place(out: Path) -> None:

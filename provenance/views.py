@@ -7,6 +7,7 @@ Unwrapping errs on the side of reading more: a view adds matches and never takes
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -14,8 +15,8 @@ from typing import NamedTuple
 from provenance.fingerprint.reference import DIFF, ESCAPED, FENCED, QUOTED
 
 RAW = "raw"
-DEEP = 2
-"""How many layers of clothes are taken off: a diff inside a JSON string is two."""
+DEEP = 3
+"""How many layers of clothes are taken off: a diff inside a JSON string inside a JSON string is three."""
 
 
 class View(NamedTuple):
@@ -23,9 +24,9 @@ class View(NamedTuple):
 
     name: str
     text: bytes
-    starts: tuple[int, ...]
+    starts: array[int]
     """Places of ``text`` at which a piece begins, ascending from 0,"""
-    places: tuple[int, ...]
+    places: array[int]
     """... and the byte of the unit that each piece comes from."""
 
     def place(self, at: int) -> int:
@@ -34,7 +35,9 @@ class View(NamedTuple):
         return self.places[piece] + at - self.starts[piece] if self.places else 0
 
 
-_ESCAPE = re.compile(rb'\\n"[ \t]*,\s*"|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
+_ESCAPE = re.compile(
+    rb'\\n"[ \t]*,\s*"|(?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})'
+)
 _PLAIN = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"f": b"\f"}
 _DIFF = re.compile(rb"^(?:[+ ](?!\+\+ )|(?:-|@@|\+\+\+ |diff |index |\\).*\n?)", re.MULTILINE)
 _QUOTE = re.compile(rb"^[ \t]*(?:>[ \t]?)+", re.MULTILINE)
@@ -52,7 +55,7 @@ def views(text: bytes, flags: int, depth: int = DEEP) -> Iterator[View]:
         yield from _with_inner(_replaced("quote", text, _QUOTE, _nothing), depth)
     if flags & FENCED:
         for fence in _FENCE.finditer(text):
-            yield View("fence", fence[2], (0,), (fence.start(2),))
+            yield View("fence", fence[2], array("q", [0]), array("q", [fence.start(2)]))
 
 
 def _with_inner(view: View, depth: int) -> Iterator[View]:
@@ -61,17 +64,17 @@ def _with_inner(view: View, depth: int) -> Iterator[View]:
         from provenance.fingerprint import engine
 
         bounds = b"".join(at.to_bytes(8, "little") for at in (0, len(view.text)))
-        # What a layer leaves behind can look like the layer again (``+`` lines of code): never the same one twice.
-        own = {"JSON string": ESCAPED, "notebook": ESCAPED, "diff": DIFF, "quote": QUOTED}[view.name]
+        # What is left of a diff or quote can look like one again (``+`` lines of code) and is none; JSON nests.
+        own = {"diff": DIFF, "quote": QUOTED}.get(view.name, 0)
         for inner in views(view.text, engine.clothes(view.text, bounds)[0] & ~own, depth - 1):
-            places = tuple(view.place(place) for place in inner.places)
+            places = array("q", (view.place(place) for place in inner.places))
             yield View(f"{inner.name} in {view.name}", inner.text, inner.starts, places)
 
 
 def _replaced(name: str, text: bytes, pattern: re.Pattern[bytes], plain: object) -> View:
     pieces: list[bytes] = []
-    starts: list[int] = []
-    places: list[int] = []
+    starts: array[int] = array("q")
+    places: array[int] = array("q")
     size = done = 0
 
     def add(piece: bytes, place: int) -> None:
@@ -87,7 +90,7 @@ def _replaced(name: str, text: bytes, pattern: re.Pattern[bytes], plain: object)
         add(plain(found[0]), found.start())  # type: ignore[operator]
         done = found.end()
     add(text[done:], done)
-    return View(name, b"".join(pieces), tuple(starts), tuple(places))
+    return View(name, b"".join(pieces), starts, places)
 
 
 def _nothing(found: bytes) -> bytes:
@@ -98,5 +101,6 @@ def _unescaped(escape: bytes) -> bytes:
     if escape.startswith(b'\\n"'):
         return b"\n"  # the end of one line of a notebook's source and the beginning of the next
     if escape[1:2] == b"u":
-        return chr(int(escape[2:], 16)).encode("utf-8", "replace")
+        units = b"".join(int(unit, 16).to_bytes(2, "big") for unit in escape.split(b"\\u")[1:])
+        return units.decode("utf-16-be", "replace").encode()
     return _PLAIN.get(escape[1:], escape[1:])

@@ -145,6 +145,25 @@ def test_many_outputs_with_the_same_text_are_one_match_that_names_the_earliest(t
     assert ("2026-01-01T00:00:00Z", 3) == (found.origin.time, found.others)
 
 
+def test_of_many_outputs_alike_under_other_names_each_is_found_in_its_own_words(tmp_path: Path) -> None:
+    words = code(15, 80)
+    variants = [" ".join(renamed(words, random.Random(n))) for n in range(150)]
+    made = [ingredient(text, call=f"c{n}") for n, text in enumerate(variants)]
+    all_grams = tuple(range(len(made[0].passages[0].keys) // 8))
+    index = opened(tmp_path / "i", *(msgspec.structs.replace(one, verbatim=(all_grams,)) for one in made))
+    missed = [n for n, text in enumerate(variants) if not matches(f"a b {text}", index, similar=False)]
+    assert [] == missed
+    names = [matches(f"a b {text}", index, similar=False)[0].ingredient for text in variants]
+    assert [one.id for one in made] == names
+
+
+def test_one_idiom_that_recurs_is_still_an_idiom(tmp_path: Path) -> None:
+    loop = "for (let i = 0; i < items.length; i++) { const one = items[i]"
+    index = opened(tmp_path / "i", ingredient(loop + "\n" + " ".join(code(1000, 200))))
+    host = "\n".join(f"function f{n}(items) {{ {loop} {' '.join(code(n, 9))} }}" for n in range(30))
+    assert [Grade.IDIOM] == [one.grade for one in matches(host, index, similar=False)]
+
+
 def test_two_outputs_in_one_text_are_two_matches(tmp_path: Path) -> None:
     one, two = " ".join(code(6, 80)), " ".join(code(7, 80))
     index = opened(tmp_path / "i", ingredient(one, call="one"), ingredient(two, call="two"))

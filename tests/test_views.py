@@ -24,6 +24,8 @@ CLOTHES = {
     "diff": "--- a/x\n+++ b/x\n@@ -1 +1,15 @@\n old line\n-gone\n" + textwrap.indent(TEXT, "+"),
     "quote": "He wrote:\n\n" + textwrap.indent(TEXT, "> "),
     "quote in quote": textwrap.indent(TEXT, ">> "),
+    "JSON in JSON": json.dumps({"arguments": json.dumps({"content": TEXT})}),
+    "JSON with an emoji": json.dumps({"c": "\U0001f600 " + TEXT}),
     "diff in JSON string": json.dumps({"patch": "@@ -1 +1 @@\n" + textwrap.indent(TEXT, "+")}),
     "quote in JSON string": json.dumps({"mail": textwrap.indent(TEXT, "> ")}),
     "fence": f"Look:\n\n```py\n{TEXT}\n```\n",

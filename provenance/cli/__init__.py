@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import traceback
 from typing import NoReturn
@@ -79,7 +80,8 @@ def group() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line and exit with its code."""
+    """Run the command line and exit with its code; a termination is an interruption."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         result = group.main(standalone_mode=False)
         code = result if isinstance(result, int) else 0

@@ -34,6 +34,7 @@ def command(
       provenance gate data/ --policy policies/ours.yaml --out gate-run --quiet
     """
     from provenance import ledger, policy
+    from provenance.errors import StoreError
 
     loaded = policy.load(policy_name)
     folder = options.index_of(index_path, store)
@@ -41,5 +42,8 @@ def command(
     code = judge.judge(out, policy_name, folder, 0 if quiet else show, idioms)
     if store.is_dir():
         facts = {"datasets": list(datasets), "rows": rows, "policy": loaded.digest, "exit": code}
-        ledger.append(store, "gate", facts)
+        try:
+            ledger.append(store, "gate", facts)
+        except (StoreError, OSError) as error:
+            click.secho(f"warning: this run is not in the ledger: {error}", fg="yellow", err=True)
     raise click.exceptions.Exit(code)

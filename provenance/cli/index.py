@@ -31,7 +31,7 @@ def build(store: Path, index_path: Path | None) -> None:
     from provenance import index, ledger
     from provenance import store as stores
 
-    info = index.build(options.index_of(index_path, store), stores.read(store))
+    info = index.build(options.index_of(index_path, store), list(stores.read(store)))
     ledger.append(
         store, "index", {"index": info.digest, "recipe": info.recipe, "ingredients": info.segment.ingredients}
     )

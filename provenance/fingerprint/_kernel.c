@@ -729,7 +729,7 @@ static uint8_t clothes(const uint8_t *text, size_t size) {
     const uint8_t *end = text + size, *at;
     unsigned escapes = 0, plus = 0, quotes = 0, fences = 0;
     for (at = text; escapes < 2 && size && (at = memchr(at, '\\', (size_t)(end - at))); at += at + 1 < end ? 2 : 1)
-        escapes += at + 1 < end && at[1] == 'n';
+        escapes += (end - at > 1 && at[1] == 'n') || (end - at > 2 && at[1] == '\\' && at[2] == 'n');
     for (at = text; fences < 2 && size && (at = memchr(at, '`', (size_t)(end - at))); at++)
         if (end - at >= 3 && at[1] == '`' && at[2] == '`')
             fences++, at += 2;

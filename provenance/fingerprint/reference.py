@@ -223,7 +223,7 @@ ESCAPED, DIFF, QUOTED, FENCED = 1, 2, 4, 8
 def clothes(data: bytes, offsets: bytes) -> bytes:
     """What each text may be wrapped in, one byte of flags a text: cheap signs, to be looked at by ``views``.
 
-    ESCAPED: two or more ``\\n`` in letters. DIFF: three lines or more begin with ``+``. QUOTED: with ``>``.
+    ESCAPED: two or more ``\\n`` in letters, once or twice escaped. DIFF: three lines or more begin with ``+``. QUOTED: with ``>``.
     FENCED: two or more runs of three backticks.
     """
     bounds = memoryview(offsets).cast("B").cast("q")
@@ -231,7 +231,8 @@ def clothes(data: bytes, offsets: bytes) -> bytes:
     for first, end in pairwise(bounds):
         text = bytes(data[first:end])
         lines = text.split(b"\n")
-        escaped = sum(pair[1:] == b"n" for pair in re.findall(rb"\\.", text, re.DOTALL)) >= 2
+        escapes = re.findall(rb"\\(.)(?=(.?))", text, re.DOTALL)
+        escaped = sum(one == b"n" or (one, after) == (b"\\", b"n") for one, after in escapes) >= 2
         diff = sum(line.startswith(b"+") for line in lines) >= 3
         quoted = sum(line.startswith(b">") for line in lines) >= 3
         fenced = text.count(b"```") >= 2

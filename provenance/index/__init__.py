@@ -56,9 +56,19 @@ class Index:
     """An opened index: every byte was checked against the manifest on opening."""
 
     def __init__(self, path: Path) -> None:
-        root, self.digest = _root(path)
         self.path = path
-        self.segment = segment.Segment(_folder(path, root))
+        root = _root(path)
+        while True:
+            try:
+                self.segment = segment.Segment(_folder(path, root))
+                break
+            except StoreError:
+                # A build may have replaced what the manifest named between the two readings.
+                again = _root(path)
+                if again == root:
+                    raise
+                root = again
+        self.digest = _digest(root)
 
 
 def build(path: Path, ingredients: Iterable[Ingredient], common: dict[str, NDArray[np.uint64]] | None = None) -> Info:
@@ -85,26 +95,30 @@ def build(path: Path, ingredients: Iterable[Ingredient], common: dict[str, NDArr
 
 def info(path: Path) -> Info:
     """What an index holds, by its manifests alone."""
-    root, digest = _root(path)
+    root = _root(path)
     folder = _folder(path, root)
     manifest = segment.read_manifest(folder)
     size = sum(facts.size for facts in manifest.files.values())
-    return Info(digest, root.recipe, size, manifest)
+    return Info(_digest(root), root.recipe, size, manifest)
 
 
 def verify(path: Path) -> Info:
     """Read every byte and compare it with the manifests; StoreError names the first file that differs."""
-    root, _ = _root(path)
+    root = _root(path)
     folder = _folder(path, root)
     segment.verify(folder)
     return info(path)
 
 
-def _root(path: Path) -> tuple[Root, str]:
+def _digest(root: Root) -> str:
+    """The name of an index's content: the same ingredients, commons and recipe give the same."""
+    return hashlib.sha256("\n".join(part.manifest for part in root.segments).encode()).hexdigest()[:32]
+
+
+def _root(path: Path) -> Root:
     file = path / "manifest.json"
     try:
-        content = file.read_bytes()
-        root = msgspec.json.decode(content, type=Root)
+        root = msgspec.json.decode(file.read_bytes(), type=Root)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise StoreError(f"{path}: no index here (run 'provenance index build', or name one with --index)") from error
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
@@ -116,7 +130,7 @@ def _root(path: Path) -> tuple[Root, str]:
             f"{file}: built with recipe {root.recipe}; this version has {RECIPE} (build the index again with "
             "'provenance index build')"
         )
-    return root, hashlib.sha256(content).hexdigest()[:32]
+    return root
 
 
 def _folder(path: Path, root: Root) -> Path:

@@ -5,7 +5,7 @@ the counts and for every file its size, SHA-256 and xxh3-128:
 
     grams          u64[g]      keys of the selected grams, sorted, distinct
     starts         u64[g+1]    the postings of gram i are starts[i]..starts[i+1]
-    postings       (u32 ingredient, u32 position, u32 check)[p]   at most CAP earliest ingredients a gram
+    postings       (u32 ingredient, u32 position, u32 check)[p]   of a gram the CAP earliest, then the others by words
     totals         u32[g]      how many postings a gram had before the cap
     bloom          filter of the grams (index.bloom)
     streams        u64[e]      stream hashes of whole texts and passages, sorted
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 CAP = 64
-"""Postings kept of one gram: the earliest ingredients, since a finding names the earliest and counts the rest."""
+"""Postings kept of one gram in the same words, the earliest, since a finding names the earliest and counts the rest;
+and postings of a gram that count under other names."""
 VERBATIM = 1 << 16
 """Set in a posting's check: a hit counts only if the 16 bits below agree."""
 SHOWN = 1 << 17
@@ -186,18 +187,40 @@ def _postings(columns: dict[str, list[Any]]) -> dict[str, Any]:
     )
     order = np.lexsort((position, number, key))
     key, number, position, check = key[order], number[order], position[order], check[order]
-    grams, first, totals = np.unique(key, return_index=True, return_counts=True)
-    rank = np.arange(len(key)) - np.repeat(first, totals)
-    kept = rank < CAP
-    postings = np.zeros(int(kept.sum()), [("ingredient", "<u4"), ("position", "<u4"), ("check", "<u4")])
-    postings["ingredient"], postings["position"], postings["check"] = number[kept], position[kept], check[kept]
-    starts = np.concatenate([[0], np.cumsum(np.minimum(totals, CAP))])
+    totals = np.unique(key, return_counts=True)[1]
+    words: Any = check.astype(np.uint32) & np.uint32(0xFFFF)
+    # Outputs that share the very words of a gram: all but the earliest CAP are alike and are only counted.
+    kept = _rank((key, words), number) < CAP
+    key, number, position, check, words = key[kept], number[kept], position[kept], check[kept], words[kept]
+    # The earliest CAP outputs of a gram stand first, whatever their words; the others by their words.
+    late = _rank((key,), number) >= CAP
+    order = np.lexsort((position, number, np.where(late, words, 0), late, key))
+    grams, counts = np.unique(key, return_counts=True)
+    postings = np.zeros(len(key), [("ingredient", "<u4"), ("position", "<u4"), ("check", "<u4")])
+    postings["ingredient"], postings["position"], postings["check"] = number[order], position[order], check[order]
     return {
         "grams": grams.astype("<u8"),
-        "starts": starts.astype("<u8"),
+        "starts": np.concatenate([[0], np.cumsum(counts)]).astype("<u8"),
         "postings": postings,
         "totals": totals.astype("<u4"),
     }
+
+
+def _rank(group: tuple[Any, ...], number: Any) -> Any:
+    """For each posting (sorted by key and number), how many of its group come before it."""
+    import numpy as np
+
+    order = np.lexsort((number, *reversed(group)))
+    change = np.zeros(len(order), np.bool_)
+    for part in group:
+        sorted_ = part[order]
+        change[1:] |= sorted_[1:] != sorted_[:-1]
+    starts = np.flatnonzero(change)
+    base = np.zeros(len(order), np.int64)
+    base[starts] = starts
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order)) - np.maximum.accumulate(base)
+    return rank
 
 
 def _exacts(exacts: dict[tuple[int, bytes], tuple[int, int]]) -> dict[str, Any]:
@@ -283,6 +306,14 @@ class Segment:
         if xxhash.xxh3_128_hexdigest(content) != facts.xxh3:
             raise StoreError(f"{path}: damaged, its digest differs from the manifest's (build the index again)")
         return content
+
+    def tail(self, gram: int, check: int) -> range:
+        """The places of a crowded gram's postings beyond the first CAP that have these very words."""
+        import numpy as np
+
+        first, last = int(self.starts[gram]) + CAP, int(self.starts[gram + 1])
+        words = self.postings["check"][first:last] & 0xFFFF
+        return range(first + int(np.searchsorted(words, check)), first + int(np.searchsorted(words, check, "right")))
 
     def card(self, number: int) -> Card:
         """What is known of ingredient ``number``."""

@@ -63,7 +63,8 @@ def promise(manifest: index.segment.Manifest | None) -> str:
     text = (
         f"Every run of {RECIPE.t} or more tokens that a text shares with a passage of an indexed output, verbatim "
         "up to white space, is found, and so is every such run shared up to consistent renaming, except where a whole "
-        "window is suppressed or, for renaming, has no structured gram."
+        "window is suppressed or, for renaming, has no structured gram. A run that is found without variety, or is too "
+        "short for a copy, is listed as an idiom and never blocks."
     )
     if manifest is None:
         return text

@@ -48,7 +48,7 @@ def findings(report: Report, limit: int, idioms: bool = False) -> Iterator[tuple
     for finding in listed[:limit]:
         yield finding.verdict, list(_finding(finding))
     more = len(listed) - len(listed[:limit])
-    if more:
+    if more and limit:
         yield "", [f"... and {more:,} more in report.json and findings.parquet (--show N lists more here)"]
     hidden = len(report.findings) - len(listed)
     if hidden:

@@ -148,6 +148,7 @@ BAD = {
         ["gate", "rows.jsonl", "--column", "boby"],
         "rows.jsonl: no row has a text in 'boby' (choose with --column)",
     ),
+    "a dataset without any text": (["gate", "numbers.parquet"], "numbers.parquet: no column holds text"),
     "a column without text": (["gate", "train.parquet", "--column", "n"], "train.parquet: "),
     "a policy that does not exist": (["gate", "train.parquet", "--policy", "clean-rom"], "did you mean 'clean-room'?"),
     "a policy with a misspelt key": (
@@ -168,6 +169,7 @@ BAD = {
 def test_bad_input_is_named_and_exits_with_two(ready: Run, tmp_path: Path, what: str) -> None:
     data = dataset(tmp_path / "train.parquet", human(1), human(2))
     (tmp_path / "empty").mkdir()
+    pq.write_table(pa.table({"input_ids": [[1, 2], [3]]}), tmp_path / "numbers.parquet")
     (tmp_path / "rows.jsonl").write_text('{"body": "x"}\n')
     (tmp_path / "zero.parquet").touch()
     (tmp_path / "cut.parquet").write_bytes(data.read_bytes()[:-20])
@@ -286,6 +288,29 @@ def test_an_interrupted_gate_exits_with_130_and_goes_on_when_run_again(ready: Ru
     assert "interrupted: what was finished is kept; run the same command again to go on" in err
     assert 0 < len(list(Path("run").glob("parts/*.parquet"))) < 150
     assert ready(*command[3:]).code == 0
+
+
+def test_a_gate_of_the_folder_that_holds_its_own_runs_can_be_repeated(ready: Run, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    dataset(tmp_path / "data" / "a.parquet", output_text())
+    first = ready("gate", "data", "--out", "data/run")
+    second = ready("gate", "data", "--out", "data/run")
+    other = ready("gate", "data", "--out", "data/other")
+    assert (1, first.out) == (first.code, second.out)
+    assert "read 1 rows of 1 file" in other.out
+
+
+def test_a_verdict_stands_though_the_ledger_cannot_be_written(ready: Run, tmp_path: Path) -> None:
+    data = dataset(tmp_path / "train.parquet", output_text())
+    Path(".provenance/ledger.jsonl").unlink()
+    Path(".provenance/ledger.jsonl").mkdir()
+    said = ready("gate", data)
+    assert 1 == said.code
+    assert "warning: this run is not in the ledger" in said.err
+
+
+def test_an_index_built_again_from_the_same_store_has_the_same_name(ready: Run) -> None:
+    assert ready("index", "info").out.split(",")[0] == ready("index", "build").out.split(",")[0]
 
 
 def test_the_ledger_records_what_was_done(ready: Run, tmp_path: Path) -> None:

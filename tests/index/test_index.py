@@ -97,7 +97,7 @@ def test_commons_are_suppressed_before_selection_and_counted(tmp_path: Path) -> 
     assert ["ours"] == list(less.segment.manifest.commons)
 
 
-def test_a_gram_keeps_the_earliest_postings_and_the_count_of_all(tmp_path: Path) -> None:
+def test_of_outputs_with_the_same_words_the_earliest_are_kept_and_all_are_counted(tmp_path: Path) -> None:
     text = " ".join(code(3, 60))
     made = [ingredient(text, call=f"c{n}") for n in range(segment.CAP + 10)]
     part = opened(tmp_path / "i", *made).segment
