@@ -223,8 +223,8 @@ ESCAPED, DIFF, QUOTED, FENCED = 1, 2, 4, 8
 def clothes(data: bytes, offsets: bytes) -> bytes:
     """What each text may be wrapped in, one byte of flags a text: cheap signs, to be looked at by ``views``.
 
-    ESCAPED: two or more ``\\n`` in letters, once or twice escaped. DIFF: three lines or more begin with ``+``. QUOTED: with ``>``.
-    FENCED: two or more runs of three backticks.
+    ESCAPED: two or more ``\\n`` in letters, once or twice escaped. DIFF: three lines or more begin with ``+``.
+    QUOTED: with ``>``. FENCED: two or more runs of three backticks.
     """
     bounds = memoryview(offsets).cast("B").cast("q")
     flags = bytearray()
