@@ -657,8 +657,10 @@ typedef struct {
     uint64_t blocks, count;
 } Index;
 
+static const uint64_t SPREAD = 0x9E3779B97F4A7C15; /* see index/bloom.py */
+
 static inline const uint8_t *bloom_block(const Index *index, uint64_t key) {
-    return index->bloom + BLOOM_BLOCK * ((key >> 32) * index->blocks >> 32);
+    return index->bloom + BLOOM_BLOCK * ((key * SPREAD >> 32) * index->blocks >> 32);
 }
 
 static inline uint32_t bloom_bit(const uint8_t *block, uint32_t key, int i) {

@@ -20,3 +20,11 @@ def test_about_one_absent_key_in_a_thousand_passes() -> None:
 
 def test_a_filter_of_nothing_rejects() -> None:
     assert not bloom.contains(bloom.build(np.empty(0, np.uint64)), 12345)
+
+
+def test_small_keys_do_not_crowd_into_few_blocks() -> None:
+    """Selected grams are minima, so most keys of an index are small."""
+    rng = np.random.default_rng(3)
+    filter_ = bloom.build(rng.integers(0, 1 << 62, 20000, np.uint64))
+    passed = sum(bloom.contains(filter_, int(key)) for key in rng.integers(0, 1 << 62, 20000, np.uint64))
+    assert passed < 100
