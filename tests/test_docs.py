@@ -38,7 +38,7 @@ def test_the_help_of_every_command_stands_in_its_page(name: str, command: click.
     text = page.read_text() if page.exists() else ""
     expected = f"```text\n{help_of(name, command)}\n```"
     if "UPDATE_DOCS" in os.environ and expected not in text:
-        pattern = re.compile(rf"```text\nUsage: provenance {re.escape(name)} .*?```", re.DOTALL)
+        pattern = re.compile(rf"```text\nUsage: provenance {re.escape(name)} \[.*?```", re.DOTALL)
         text = pattern.sub(lambda _: expected, text) if pattern.search(text) else f"{text}\n{expected}\n"
         page.write_text(text)
     assert expected in text, "run: UPDATE_DOCS=1 pytest tests/test_docs.py"
