@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from struct import Struct
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import msgspec
 import xxhash
@@ -26,6 +26,7 @@ HEADER = re.compile(rb"provenance store 1 ([!-~]+) ([0-9]+)\n")
 FRAME = Struct("<IQ")
 MEND = "restore the file from a copy, or remove it and ingest its transcripts again"
 _encoder = msgspec.msgpack.Encoder()
+T = TypeVar("T")
 
 
 class _Id(msgspec.Struct):
@@ -101,7 +102,7 @@ def read(store: Path) -> Iterator[Ingredient]:
             yield _decoded(decode, payload, path, at)
 
 
-def _decoded(decode, payload: bytes, path: Path, at: int):  # type: ignore[no-untyped-def]  # any msgspec decoder
+def _decoded(decode: Callable[[bytes], T], payload: bytes, path: Path, at: int) -> T:
     try:
         return decode(payload)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:

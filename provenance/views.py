@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from provenance.fingerprint.reference import DIFF, ESCAPED, FENCED, QUOTED
@@ -71,7 +71,7 @@ def _with_inner(view: View, depth: int) -> Iterator[View]:
             yield View(f"{inner.name} in {view.name}", inner.text, inner.starts, places)
 
 
-def _replaced(name: str, text: bytes, pattern: re.Pattern[bytes], plain: object) -> View:
+def _replaced(name: str, text: bytes, pattern: re.Pattern[bytes], plain: Callable[[bytes], bytes]) -> View:
     pieces: list[bytes] = []
     starts: array[int] = array("q")
     places: array[int] = array("q")
@@ -87,7 +87,7 @@ def _replaced(name: str, text: bytes, pattern: re.Pattern[bytes], plain: object)
 
     for found in pattern.finditer(text):
         add(text[done : found.start()], done)
-        add(plain(found[0]), found.start())  # type: ignore[operator]
+        add(plain(found[0]), found.start())
         done = found.end()
     add(text[done:], done)
     return View(name, b"".join(pieces), starts, places)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from provenance import fingerprint, index
 from provenance.index import Index
 from provenance.model import Evidence, Ingredient, Origin, Status, ingredient_id
@@ -38,9 +41,9 @@ def ingredient(*texts: str, call: str = "c1", origin: Origin = CLAUDE, path: str
     )
 
 
-def opened(folder: Path, *ingredients: Ingredient, **kwargs: object) -> Index:
+def opened(folder: Path, *ingredients: Ingredient, common: dict[str, NDArray[np.uint64]] | None = None) -> Index:
     """The index of these outputs, opened."""
-    index.build(folder, ingredients, **kwargs)  # type: ignore[arg-type]
+    index.build(folder, ingredients, common)
     return Index(folder)
 
 

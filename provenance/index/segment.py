@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,38 +101,9 @@ def build(folder: Path, ingredients: Iterable[Ingredient], common: dict[str, NDA
     # The earliest first, so that number order is age; an unknown time is no earlier than any known one.
     ordered = sorted(ingredients, key=lambda one: (one.origin.time == "unknown", one.origin.time, one.id))
     suppressed = np.unique(np.concatenate([*common.values(), np.empty(0, np.uint64)]))
-    columns: dict[str, list[Any]] = {"key": [], "number": [], "position": [], "check": []}
-    counts = {"windows": 0, "floor": 0, "commons": 0, "literal": 0, "short": 0, "short_tokens": 0}
-    exacts: dict[tuple[int, bytes], tuple[int, int]] = {}
-    for number, one in enumerate(ordered):
-        offset = 0
-        kept = 0
-        # A passage without a gram of the model's own is no evidence as a whole either.
-        own = [p for p, shown in zip(one.passages, one.shown, strict=True) if not shown or 8 * len(shown) < len(p.keys)]
-        for print_ in (one.whole, *own):
-            exacts.setdefault((print_.stream, print_.digest), (number, print_.tokens))
-        for passage, verbatim, shown in zip(one.passages, one.verbatim, one.shown, strict=True):
-            keys = np.frombuffer(passage.keys, "<u8")
-            positions = np.frombuffer(passage.positions, "<u4")
-            chosen = select.select(passage.tokens, keys, positions, _within(keys, suppressed))
-            counts["windows"] += chosen.windows
-            counts["floor"] += chosen.floor
-            counts["commons"] += chosen.commons
-            counts["literal"] += chosen.literal
-            kept += len(chosen.chosen)
-            columns["key"].append(keys[chosen.chosen])
-            columns["position"].append(positions[chosen.chosen] + np.uint32(offset))
-            checks = np.frombuffer(passage.checks, "<u2").astype(np.uint32)
-            checks[list(verbatim)] |= np.uint32(VERBATIM)
-            checks[list(shown)] |= np.uint32(SHOWN)
-            columns["check"].append(checks[chosen.chosen])
-            columns["number"].append(np.full(len(chosen.chosen), number, np.uint32))
-            offset += passage.tokens + GAP
-        if not kept:
-            counts["short"] += 1
-            counts["short_tokens"] += one.whole.tokens
+    columns, counts = _selected(ordered, suppressed)
     data = _postings(columns)
-    data |= _exacts(exacts)
+    data |= _exacts(ordered)
     data |= _bands(ordered)
     data["tokens"] = np.array([one.whole.tokens for one in ordered], "<u4")
     cards = [msgspec.json.encode(Card(o.id, o.origin, o.evidence, o.kind, o.status, o.path)) + b"\n" for o in ordered]
@@ -165,6 +137,34 @@ def build(folder: Path, ingredients: Iterable[Ingredient], common: dict[str, NDA
     )
     (folder / "manifest.json").write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
     return manifest
+
+
+def _selected(ordered: list[Ingredient], suppressed: NDArray[np.uint64]) -> tuple[dict[str, list[Any]], Counter[str]]:
+    """The selected grams of all passages as columns, and the counts of the manifest."""
+    import numpy as np
+
+    columns: dict[str, list[Any]] = {"key": [], "number": [], "position": [], "check": []}
+    counts: Counter[str] = Counter()
+    for number, one in enumerate(ordered):
+        offset = 0
+        kept = 0
+        for passage, verbatim, shown in zip(one.passages, one.verbatim, one.shown, strict=True):
+            keys = np.frombuffer(passage.keys, "<u8")
+            positions = np.frombuffer(passage.positions, "<u4")
+            chosen = select.select(passage.tokens, keys, positions, _within(keys, suppressed))
+            counts.update(windows=chosen.windows, floor=chosen.floor, commons=chosen.commons, literal=chosen.literal)
+            checks = np.frombuffer(passage.checks, "<u2").astype(np.uint32)
+            checks[list(verbatim)] |= np.uint32(VERBATIM)
+            checks[list(shown)] |= np.uint32(SHOWN)
+            columns["key"].append(keys[chosen.chosen])
+            columns["position"].append(positions[chosen.chosen] + np.uint32(offset))
+            columns["check"].append(checks[chosen.chosen])
+            columns["number"].append(np.full(len(chosen.chosen), number, np.uint32))
+            kept += len(chosen.chosen)
+            offset += passage.tokens + GAP
+        if not kept:
+            counts.update(short=1, short_tokens=one.whole.tokens)
+    return columns, counts
 
 
 def _within(keys: NDArray[np.uint64], table: NDArray[np.uint64]) -> NDArray[np.bool_]:
@@ -223,9 +223,16 @@ def _rank(group: tuple[Any, ...], number: Any) -> Any:
     return rank
 
 
-def _exacts(exacts: dict[tuple[int, bytes], tuple[int, int]]) -> dict[str, Any]:
+def _exacts(ordered: list[Ingredient]) -> dict[str, Any]:
+    """Whole texts and passages by their digests, each with the earliest ingredient that has it."""
     import numpy as np
 
+    exacts: dict[tuple[int, bytes], tuple[int, int]] = {}
+    for number, one in enumerate(ordered):
+        # A passage without a gram of the model's own is no evidence as a whole either.
+        own = [p for p, shown in zip(one.passages, one.shown, strict=True) if not shown or 8 * len(shown) < len(p.keys)]
+        for print_ in (one.whole, *own):
+            exacts.setdefault((print_.stream, print_.digest), (number, print_.tokens))
     table = sorted((stream, number, tokens, digest) for (stream, digest), (number, tokens) in exacts.items())
     rows = [(number, tokens, digest) for _, number, tokens, digest in table]
     return {

@@ -12,17 +12,18 @@ import pytest
 from provenance import index
 from provenance.errors import StoreError
 from provenance.index import Index, commons, segment
+from provenance.model import Ingredient
 from tests.making import code, ingredient, opened
 
 
-def outputs() -> list[object]:
+def outputs() -> list[Ingredient]:
     return [ingredient(" ".join(code(seed, 120)), call=f"c{seed}") for seed in range(6)]
 
 
 def test_the_same_ingredients_in_any_order_give_the_same_bytes(tmp_path: Path) -> None:
     made = outputs()
-    a = index.build(tmp_path / "a", made)  # type: ignore[arg-type]
-    b = index.build(tmp_path / "b", reversed(made))  # type: ignore[arg-type,call-overload]
+    a = index.build(tmp_path / "a", made)
+    b = index.build(tmp_path / "b", reversed(made))
     assert a.segment.files == b.segment.files
     assert a.digest == b.digest
 
@@ -34,8 +35,8 @@ def test_an_index_of_nothing_can_be_built_opened_and_verified(tmp_path: Path) ->
 
 
 def test_a_build_replaces_the_index_in_one_step_and_leaves_one_segment(tmp_path: Path) -> None:
-    first = opened(tmp_path / "i", *outputs()[:2])  # type: ignore[arg-type]
-    second = opened(tmp_path / "i", *outputs())  # type: ignore[arg-type]
+    first = opened(tmp_path / "i", *outputs()[:2])
+    second = opened(tmp_path / "i", *outputs())
     assert (2, 6) == (first.segment.manifest.ingredients, second.segment.manifest.ingredients)
     assert 1 == len(list((tmp_path / "i" / "segments").iterdir()))
     assert first.segment.card(0).id  # an open reader keeps what it mapped
@@ -43,7 +44,7 @@ def test_a_build_replaces_the_index_in_one_step_and_leaves_one_segment(tmp_path:
 
 @pytest.mark.parametrize("name", [*segment.NAMES, "manifest.json"])
 def test_a_flipped_byte_in_any_file_is_an_error_that_names_the_file(tmp_path: Path, name: str) -> None:
-    opened(tmp_path / "i", *outputs())  # type: ignore[arg-type]
+    opened(tmp_path / "i", *outputs())
     path = next((tmp_path / "i" / "segments").iterdir()) / name
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -56,7 +57,7 @@ def test_a_flipped_byte_in_any_file_is_an_error_that_names_the_file(tmp_path: Pa
 
 @pytest.mark.parametrize("cut", [0, 1, 100])
 def test_a_truncated_file_is_an_error(tmp_path: Path, cut: int) -> None:
-    opened(tmp_path / "i", *outputs())  # type: ignore[arg-type]
+    opened(tmp_path / "i", *outputs())
     path = next((tmp_path / "i" / "segments").iterdir()) / "postings"
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(StoreError, match="postings"):
@@ -64,7 +65,7 @@ def test_a_truncated_file_is_an_error(tmp_path: Path, cut: int) -> None:
 
 
 def test_an_index_of_another_recipe_says_so_and_what_to_do(tmp_path: Path) -> None:
-    opened(tmp_path / "i", *outputs())  # type: ignore[arg-type]
+    opened(tmp_path / "i", *outputs())
     path = tmp_path / "i" / "manifest.json"
     root = json.loads(path.read_text())
     path.write_text(json.dumps(root | {"recipe": "p0.k10"}))
@@ -80,7 +81,7 @@ def test_a_folder_that_is_no_index_says_what_to_run(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    opened(tmp_path / "i", *outputs())  # type: ignore[arg-type]
+    opened(tmp_path / "i", *outputs())
     (next((tmp_path / "i" / "segments").iterdir()) / "bands").unlink()
     with pytest.raises(StoreError, match="bands: missing"):
         Index(tmp_path / "i")
@@ -126,7 +127,7 @@ def test_a_damaged_commons_file_is_an_error(tmp_path: Path) -> None:
 
 def _build_many(folder: str) -> None:
     for _ in range(5):
-        index.build(Path(folder), outputs())  # type: ignore[arg-type]
+        index.build(Path(folder), outputs())
 
 
 def test_two_processes_that_build_at_once_leave_one_whole_index(tmp_path: Path) -> None:
@@ -141,10 +142,10 @@ def test_two_processes_that_build_at_once_leave_one_whole_index(tmp_path: Path) 
 
 
 def test_what_a_killed_build_leaves_behind_does_not_matter(tmp_path: Path) -> None:
-    opened(tmp_path / "i", *outputs()[:3])  # type: ignore[arg-type]
+    opened(tmp_path / "i", *outputs()[:3])
     segments = tmp_path / "i" / "segments"
     shutil.copytree(next(segments.iterdir()), segments / f".00000002.{os.getpid()}.tmp")
     (segments / "00000007").mkdir()
     assert 3 == Index(tmp_path / "i").segment.manifest.ingredients
-    assert 6 == opened(tmp_path / "i", *outputs()).segment.manifest.ingredients  # type: ignore[arg-type]
+    assert 6 == opened(tmp_path / "i", *outputs()).segment.manifest.ingredients
     assert 1 == len(list(segments.iterdir()))
