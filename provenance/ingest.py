@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from provenance import capture, ledger, store
 from provenance.capture import novelty
 from provenance.capture.session import EDIT_KINDS
@@ -62,18 +64,19 @@ def run(paths: Iterable[Path], target: Path, progress: Callable[[Path], None] = 
     Whatever was added before an interruption stays, and the next run adds the rest.
     """
     report = Report()
-    known = set(store.ids(target))
+    known = {*store.ids(target), *store.copies(target)}
     batch: list[Ingredient] = []
     grams = 0
     try:
         for one in _all(paths, report, progress):
-            keys = {one.ingredient.id, _copy_key(one)}
+            copy = _copy_key(one)
+            keys = {one.ingredient.id, copy}
             is_known = not known.isdisjoint(keys)
             known |= keys
             if is_known:
                 report.known += 1
                 continue
-            batch.append(one.ingredient)
+            batch.append(msgspec.structs.replace(one.ingredient, copy=copy))
             grams += sum(len(passage.positions) // 4 for passage in one.ingredient.passages)
             if grams >= SHARD_GRAMS:
                 _keep(batch, target, report)

@@ -124,6 +124,8 @@ class Ingredient(msgspec.Struct, frozen=True):
     """The new text of the passages joined by newlines, without grams: its tokens, digest and stream."""
     signature: bytes
     """MinHash of the whole: 128 little-endian u32; empty when the text has fewer tokens than a shingle."""
+    copy: str = ""
+    """Equal for an output and its copy in a fork or a resumed session, which have another session's id."""
 
 
 class Skipped(msgspec.Struct, frozen=True):

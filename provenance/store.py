@@ -29,8 +29,9 @@ _encoder = msgspec.msgpack.Encoder()
 T = TypeVar("T")
 
 
-class _Id(msgspec.Struct):
+class _Names(msgspec.Struct):
     id: str
+    copy: str = ""
 
 
 def shards(store: Path) -> list[Path]:
@@ -49,8 +50,8 @@ def append(store: Path, ingredients: Iterable[Ingredient]) -> int:
     """
     with files.locked(store / "lock"):
         files.sweep(store / "store")
-        known = set(ids(store))
-        fresh = [one for one in unique(ingredients) if one.id not in known]
+        known = {*ids(store), *copies(store)}
+        fresh = [one for one in unique(ingredients) if known.isdisjoint((one.id, one.copy))]
         if not fresh:
             return 0
         existing = shards(store)
@@ -74,19 +75,28 @@ def unique(ingredients: Iterable[Ingredient]) -> Iterator[Ingredient]:
 
 def ids(store: Path) -> Iterator[str]:
     """The ids of all ingredients."""
+    return (one.id for one in _names(store))
+
+
+def copies(store: Path) -> Iterator[str]:
+    """The copy keys of all ingredients that have one."""
+    return (one.copy for one in _names(store) if one.copy)
+
+
+def _names(store: Path) -> Iterator[_Names]:
     for path in shards(store):
         state = path.stat()
-        yield from _ids(path, (state.st_ino, state.st_size, state.st_mtime_ns))
+        yield from _names_in(path, (state.st_ino, state.st_size, state.st_mtime_ns))
 
 
 @functools.cache
-def _ids(path: Path, state: tuple[int, ...]) -> tuple[str, ...]:
-    """The ids in one shard, read again only if its state (inode, size, time of change) is another.
+def _names_in(path: Path, state: tuple[int, ...]) -> tuple[_Names, ...]:
+    """The names in one shard, read again only if its state (inode, size, time of change) is another.
 
     Without this memory a run that adds n shards would read the whole store n times.
     """
-    decode = msgspec.msgpack.Decoder(_Id).decode
-    return tuple(_decoded(decode, payload, path, at).id for at, payload in _frames(path))
+    decode = msgspec.msgpack.Decoder(_Names).decode
+    return tuple(_decoded(decode, payload, path, at) for at, payload in _frames(path))
 
 
 def read(store: Path) -> Iterator[Ingredient]:

@@ -118,6 +118,14 @@ def test_a_fork_of_a_rollout_adds_only_its_own(tmp_path: Path) -> None:
     assert (2, 2) == (sum(report.added.values()), report.known)
 
 
+def test_a_copy_in_another_session_adds_nothing_in_a_later_run_either(tmp_path: Path) -> None:
+    use = "call_AbCdEfGhJkLmNpQrStUvWxYz"
+    body = [turn(), custom("apply_patch", patched(("a.py", text(2))), use), output("ok", use)]
+    first = run(save(tmp_path / "1.jsonl", meta("parent"), *body))
+    second = run(save(tmp_path / "2.jsonl", meta("child"), *body))
+    assert [(1, 0), (0, 1)] == [(sum(report.added.values()), report.known) for report in (first, second)]
+
+
 def test_the_same_words_in_two_sessions_are_two_outputs(tmp_path: Path) -> None:
     for session in ("s1", "s2"):
         given = {"file_path": "a", "content": text(2)}

@@ -195,6 +195,7 @@ def test_a_shard_of_another_recipe_is_an_error_that_names_both(tmp_path: Path, s
 def test_an_ingredient_that_this_version_does_not_know_is_an_error(tmp_path: Path) -> None:
     class Other(msgspec.Struct):
         id: str
+        copy: str = ""
 
     store.append(tmp_path, [Other("x")])  # type: ignore[list-item]
     with pytest.raises(StoreError) as error:
