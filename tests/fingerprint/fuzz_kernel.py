@@ -18,6 +18,7 @@ from provenance.fingerprint import reference
 WORDS = """if for return class def self foo bar x y1 _z 12 0x1F 3 ( ) { } = ; + , . " 日 本 ก é naïve 𠀀 —""".split()
 WORDS += ["a" * n for n in (15, 16, 17, 32, 33, 64, 200)] + list(" \n\t\0\x7f\u00a0\u200b\ufeff\U000e0001")
 NASTY = b"\xe0\x82\xa0\xe2\x80\x8b\xf0\xa0\x80\x80\xf4\xbf\xc2\xff\xed (a"
+WORDS += ["\n+", "\n>", "```", "`", "\\n", "\\\\n", "\\"]  # what texts are wrapped in
 LENGTHS = (0, 1, 4, 5, 6, 23, 24, 25, 47, 48, 49, 63, 64, 65, 100, 447, 448, 449, 500, 1200)
 
 libc = ctypes.CDLL(None)
@@ -63,6 +64,7 @@ def round_of(kernel, rng: random.Random) -> None:
         for name in ("tokens", "normal_form", "measure", "shingles"):
             assert getattr(reference, name)(data) == getattr(kernel, name)(d), (name, data)
         assert reference.probe(data, offsets, everything, grams) == kernel.probe(d, o, b, g), data
+        assert reference.clothes(data, offsets) == kernel.clothes(d, o), data
         if rng.random() < 0.1:
             assert reference.signature(data) == kernel.signature(d), data
             assert reference.signatures(data, offsets) == kernel.signatures(d, o), data
@@ -70,6 +72,7 @@ def round_of(kernel, rng: random.Random) -> None:
     bad = struct.pack("<3q", *(rng.choice([-1, 0, 1, len(data), len(data) + 1, 1 << 62]) for _ in range(3)))
     with exact(data) as d, exact(bad) as o, suppress(ValueError):
         kernel.signatures(d, o)
+        kernel.clothes(d, o)
     with exact(data) as d, exact(rng.randbytes(rng.randint(0, 40))) as o, suppress(ValueError):
         kernel.probe(d, o, o, o)
 
