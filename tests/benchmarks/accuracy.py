@@ -251,7 +251,6 @@ def main(data: Path) -> None:
     print(f"engine {ENGINE}, recipe {RECIPE}: {len(texts)} known outputs, {len(people)} hosts, {TRIALS} trials each\n")
     with tempfile.TemporaryDirectory() as temporary:
         judge = Judge(Path(temporary) / "index", texts)
-        twins: dict[bytes, set[str]] = {}
         ids = [ingredient(number, text).id for number, text in enumerate(texts)]
         print("| mutation | blocked, naming it | blocked at all | matched at all |\n|---|---|---|---|")
         for name, mutation in MUTATIONS.items():
@@ -271,7 +270,6 @@ def main(data: Path) -> None:
             denied += bool(blocked)
             idioms += bool(all_) and not blocked
         print(f"\nfalse alarms: {denied} of {len(people)} human hosts blocked; {idioms} share idioms only")
-        del twins
 
 
 if __name__ == "__main__":
