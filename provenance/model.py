@@ -148,8 +148,12 @@ class Match(msgspec.Struct, frozen=True):
     grade: Grade
     tokens: int
     """Tokens of the unit that the matched grams verify."""
+    verbatim: int
+    """Of these, word for word; the others stand under other names."""
     run: int
     """The longest stretch of verified tokens."""
+    rarity: int
+    """In how many places of all indexed outputs the rarest gram of that stretch stands; 0 for ``similar``."""
     unit_coverage: float
     """``tokens`` over the tokens of the unit."""
     ingredient_coverage: float
@@ -161,6 +165,10 @@ class Match(msgspec.Struct, frozen=True):
     end: int
     first_line: int
     last_line: int
+    ingredient_start: int
+    """First and last token (end exclusive) of the longest stretch in the ingredient, whose passages are counted through
+    with a gram's length between them; of the whole where it matches as a whole."""
+    ingredient_end: int
     others: int
     """How many further ingredients contain the same text; this one is the earliest."""
     view: str = "raw"

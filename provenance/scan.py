@@ -119,6 +119,7 @@ def run(
     with files.locked(out / "lock", wait=False):
         parts = _prepare(out, key, ids)
         todo = {name: unit for name, unit in ids.items() if not (parts / f"{name}.parquet").exists()}
+        index.settle(sum(unit.size for unit in todo.values()))
         troubles = _scan_all(todo, parts, index, similar, jobs, _Meter(ids, todo, progress))
         if troubles:
             raise DatasetError("\n".join(sorted(troubles)))
@@ -318,7 +319,7 @@ def _finish(
         engine=ENGINE,
         recipe=str(RECIPE),
         index=index.digest,
-        ingredients=index.segment.manifest.ingredients,
+        ingredients=index.counts.ingredients,
         similar=similar,
         files=tuple(found),
         fields=plan.fields,

@@ -99,15 +99,15 @@ def _names_in(path: Path, state: tuple[int, ...]) -> tuple[_Names, ...]:
     return tuple(_decoded(decode, payload, path, at) for at, payload in _frames(path))
 
 
-def read(store: Path) -> Iterator[Ingredient]:
-    """All ingredients, in order of capture.
+def read(store: Path, only: Iterable[Path] | None = None) -> Iterator[Ingredient]:
+    """All ingredients, or those of some shards, in order of capture.
 
     Raises StoreError where the store is missing, of another recipe, or damaged.
     """
     if not (store / "store").is_dir():
         raise StoreError(f"{store}: no store here (run 'provenance ingest PATH...' first, or name one with --store)")
     decode = msgspec.msgpack.Decoder(Ingredient).decode
-    for path in shards(store):
+    for path in shards(store) if only is None else only:
         for at, payload in _frames(path):
             yield _decoded(decode, payload, path, at)
 

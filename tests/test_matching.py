@@ -191,7 +191,7 @@ def test_texts_without_an_eligible_gram_are_still_similar_as_wholes(tmp_path: Pa
     words = [rng.choice("north south east west up down in out".split()) for _ in range(400)]
     edited = ["nowhere" if n % 40 == 7 else word for n, word in enumerate(words)]
     index = opened(tmp_path / "i", ingredient(" ".join(words)))
-    assert 0 == len(index.segment.grams)
+    assert 0 == index.counts.grams
     (found,) = matches(spread(edited, rng), index)
     assert (Similarity.SIMILAR, Grade.NEAR_COPY) == (found.similarity, found.grade)
     assert 0.7 <= found.jaccard < 0.9

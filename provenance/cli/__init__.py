@@ -20,7 +20,8 @@ from provenance.errors import ProvenanceError
 
 COMMANDS = {
     "ingest": "Read assistants' transcripts into the store.",
-    "index": "Build, describe and verify the index.",
+    "index": "Build, extend, describe and verify the index.",
+    "check": "Check single text files against the index and a policy.",
     "scan": "Look for indexed outputs in datasets; leaves facts, judges nothing.",
     "judge": "Judge a finished scan by a policy, without reading the dataset.",
     "gate": "Scan and judge: the command for a pipeline.",

@@ -87,7 +87,7 @@ def _index(store: Path) -> None:
     from provenance import store as stores
 
     built = index.build(store / "index", stores.read(store))
-    click.echo(f"index {built.digest}: {built.segment.ingredients:,} ingredients, {built.segment.grams:,} grams")
+    click.echo(f"index {built.digest}: {built.counts.ingredients:,} ingredients, {built.counts.grams:,} grams")
 
 
 def _outputs(transcripts: Path) -> dict[str, str]:

@@ -50,4 +50,4 @@ def judge(out: Path, policy_name: str, index_path: Path, show: int, idioms: bool
     click.echo(f"report: {out / 'report.json'}; every finding: {out / 'findings.parquet'}")
     colour = options.COLOURS[report.verdict]
     click.secho(f"verdict: {report.verdict}", fg=colour, bold=True)
-    return 1 if report.verdict in ("block", "quarantine") else 0
+    return 1 if policy.fails(report.verdict) else 0

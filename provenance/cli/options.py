@@ -117,6 +117,21 @@ def progress(label: str, quiet: bool) -> Iterator[Callable[[int, int, int], None
         yield lambda done, all_, matched: bar.update(task, completed=done, total=all_, matched=matched)
 
 
+@contextmanager
+def counted() -> Iterator[Callable[[str, int, int], None] | None]:
+    """A line of progress on standard error while it is a terminal; yields what takes (what, done, all or 0)."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda what, done, all_: bar.update(task, description=what, completed=done, total=all_ or None)
+
+
 def styled(verdict: str, lines: list[str]) -> str:
     """A finding's lines, its first word in the colour of its verdict; click drops colours where none belong."""
     first, _, rest = lines[0].partition(" ")

@@ -25,7 +25,6 @@ static const uint64_t NEW = 0x3F84D5B5B5470917, NUMBER = 0x9216D5D98979FB1B;
 
 enum { SEPARATOR, WORD, SINGLE, DIGIT };      /* what a character does; a digit is a word character too */
 enum { NAME = 1, MARK = 2 };                  /* what a token is: flags */
-enum { HIT = 32, BLOOM_BLOCK = 32 };          /* bytes of a hit, <IIQQII, and of a block of the filter */
 enum { PERMUTATIONS = 128, SIGNATURE = 512 }; /* of a signature: values, bytes */
 enum { K_MAX = 64 };                          /* the largest gram or shingle */
 enum { BLOCK = 512 };                       /* tokens held at a time, of which the first K_MAX are the past */
@@ -38,7 +37,7 @@ typedef enum { DONE, NO_MEMORY, TOO_LONG, BAD_OFFSETS } Status;
  * none. */
 typedef struct {
     Py_ssize_t references; /* changed under the GIL only */
-    uint32_t k, distinct, structure, shingle;
+    uint32_t k, w, distinct, structure, shingle;
     uint64_t base_k, base_shingle; /* BASE to the power of k and of shingle */
     uint64_t gain[K_MAX];          /* the code of a name last used that many tokens before, less NEW */
     uint64_t turn[K_MAX]; /* what a gram's hash loses when the name so far after its old start turns NEW */
@@ -647,91 +646,361 @@ static Status unit_text(Text data, const uint8_t *offsets, size_t unit, Text *te
     return DONE;
 }
 
+/* ---- tables: keys on disk, as fingerprint/table.py has them ---- */
+
+enum { PAGE = 4096, BLOOM_BLOCK = 32, MOST_BITS = 24, TABLES_MAX = 256 };
+
+/* A table where it lies, which of its pages its owner has compared with their sums, and those of the others that an
+ * answer depended on. What the table says of itself is checked once, what it says of its keys (it may be damaged)
+ * wherever it is used. */
+typedef struct {
+    const uint8_t *bytes;
+    size_t filter, fan, keys; /* where the sections begin */
+    uint64_t count, blocks;
+    uint32_t bits, width;
+    const uint8_t *checked; /* a byte a page, or NULL: all are */
+    size_t pages;
+    Bytes touched; /* u32 page numbers, some more than once */
+    int failed;    /* no memory for them */
+} Table;
+
 static const uint32_t SALT[8] = {0x47B6137B, 0x44974D91, 0x8824AD5B, 0xA2B7289D,
                                  0x705495C7, 0x2DF1424B, 0x9EFC4947, 0x5C6BFB31};
+static const uint64_t SPREAD = 0x9E3779B97F4A7C15;
 
-/* What is looked up: the filter (see index/bloom.py) in blocks of 32 bytes, none if there is no filter, and
- * the keys. */
-typedef struct {
-    const uint8_t *bloom, *keys;
-    uint64_t blocks, count;
-} Index;
-
-static const uint64_t SPREAD = 0x9E3779B97F4A7C15; /* see index/bloom.py */
-
-static inline const uint8_t *bloom_block(const Index *index, uint64_t key) {
-    return index->bloom + BLOOM_BLOCK * ((key * SPREAD >> 32) * index->blocks >> 32);
+static void push_page(Table *table, size_t page) {
+    uint8_t *to = reserve(&table->touched, 4);
+    if (to) {
+        store(to, page, 4);
+        table->touched.size += 4;
+    }
+    table->failed |= !to;
 }
 
-static inline uint32_t bloom_bit(const uint8_t *block, uint32_t key, int i) {
+static inline void touch(Table *table, size_t at) {
+    if (table->checked && !table->checked[at / PAGE])
+        push_page(table, at / PAGE);
+}
+
+/* Where the key's block of the filter lies. */
+static inline size_t filter_block(const Table *table, uint64_t key) {
+    return table->filter + BLOOM_BLOCK * (size_t)((key * SPREAD >> 32) * table->blocks >> 32);
+}
+
+static inline uint32_t filter_bit(const uint8_t *block, uint32_t key, int i) {
     return load32(block + 4 * i) >> (key * SALT[i] >> 27);
 }
 
-/* Whether the key may be present: half of the bits answer for nearly all that are absent. 1 <= blocks. */
-static inline int contains(const Index *index, uint64_t key) {
-    const uint8_t *block = bloom_block(index, key);
+/* Whether the key may be there: half of the bits answer for nearly all that are absent. */
+static inline int passes(const Table *table, uint64_t key) {
+    const uint8_t *block = table->bytes + filter_block(table, key);
     uint32_t low = (uint32_t)key;
-    if (!(bloom_bit(block, low, 0) & bloom_bit(block, low, 1) & bloom_bit(block, low, 2) &
-          bloom_bit(block, low, 3) & 1))
+    if (!(filter_bit(block, low, 0) & filter_bit(block, low, 1) & filter_bit(block, low, 2) &
+          filter_bit(block, low, 3) & 1))
         return 0;
-    return bloom_bit(block, low, 4) & bloom_bit(block, low, 5) & bloom_bit(block, low, 6) &
-           bloom_bit(block, low, 7) & 1;
+    return filter_bit(block, low, 4) & filter_bit(block, low, 5) & filter_bit(block, low, 6) &
+           filter_bit(block, low, 7) & 1;
 }
 
-/* The number of the key in the sorted keys, the last of equal ones; `count` if it is not there. */
-static uint64_t number_of(const Index *index, uint64_t key) {
-    uint64_t low = 0, n = index->count;
-    while (n > 1) {
-        uint64_t half = n / 2;
-        low += load64(index->keys + 8 * (low + half)) <= key ? half : 0;
-        n -= half;
+/* The number of the first key from `low` on, below `high`, whose rest is not below this one. The bytes behind the last
+ * key may be loaded. */
+static uint64_t bound(Table *table, uint64_t low, uint64_t high, uint64_t rest, uint64_t mask, int above) {
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        size_t at = table->keys + (size_t)middle * table->width;
+        touch(table, at);
+        touch(table, at + table->width - 1);
+        uint64_t held = load64(table->bytes + at) & mask;
+        if (held < rest || (above && held == rest))
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return n && load64(index->keys + 8 * low) == key ? low : index->count;
+    return low;
 }
 
-/* The hits of one text: every eligible gram of a block is asked for in the filter, those that pass in the
- * keys. */
-static Status probe(const Tables *tables, Work *work, Text text, uint32_t unit, const Index *index,
-                    Bytes *hits) {
+/* The number of the first of these keys in `first`, and how many there are; the filter has been asked. */
+static uint32_t find(Table *table, uint64_t key, uint32_t *first) {
+    const uint64_t place = key * SPREAD, mask = KEEP[table->width], rest = place & mask;
+    size_t at = table->fan + 4 * (size_t)(table->bits ? place >> (64 - table->bits) : 0);
+    touch(table, at);
+    touch(table, at + 4);
+    uint64_t low = load32(table->bytes + at), high = load32(table->bytes + at + 4);
+    high = high < table->count ? high : table->count;
+    low = bound(table, low, high, rest, mask, 0);
+    *first = (uint32_t)low;
+    if (low >= high || (load64(table->bytes + table->keys + (size_t)low * table->width) & mask) != rest)
+        return *first = 0;
+    return (uint32_t)(bound(table, low, high, rest, mask, 1) - low);
+}
+
+/* ---- hits ---- */
+
+enum { NEAR = 3, FAR = 6, TRAIL = FAR }; /* reference.NEAR; grams before a block whose marks are remembered */
+enum { HIT_POSITION = 4, HIT_NEAR = 36, HIT = 40 }; /* bytes within a hit, <IIQQIII4s, and of one */
+
+/* One byte that tells a gram from others, never 0. */
+static inline uint8_t mark(uint64_t key, uint64_t check) {
+    uint8_t value = (uint8_t)((key >> 1 & 31) << 3 | (check & 7));
+    return value ? value : 8;
+}
+
+static inline uint64_t check_of(uint64_t hash) {
+    return mix(hash ^ K6) >> 48;
+}
+
+/* The marks of the last grams of the block, of those that were found, by the place of their last token; in front of
+ * them those of the block before. `from` is the first place that is needed. */
+static void fill_marks(const Work *work, size_t found, size_t from, uint8_t *marks) {
+    memset(marks + TRAIL + from, 0, work->n - K_MAX - from);
+    for (size_t i = found; i-- > 0 && (size_t)work->last[i] - K_MAX >= from;)
+        marks[TRAIL + work->last[i] - K_MAX] = mark(work->key[i], check_of(work->hash[i]));
+}
+
+/* The hits of this text that end in this block or within the trail before it get the marks around them that are known
+ * by now. `start` is where the text's hits begin. */
+static void fill_near(const Tables *tables, const Work *work, const uint8_t *marks, Bytes *hits, size_t start) {
+    const int64_t here = (int64_t)work->n - K_MAX;
+    for (size_t at = hits->size; at > start;) {
+        uint8_t *hit = hits->bytes + (at -= HIT);
+        int64_t last = (int64_t)load32(hit + HIT_POSITION) + tables->k - 1 - (int64_t)work->count;
+        if (last < -TRAIL)
+            break;
+        if (last >= 0) {
+            hit[HIT_NEAR] = marks[TRAIL + last - NEAR];
+            hit[HIT_NEAR + 1] = marks[TRAIL + last - FAR];
+        }
+        if (last + NEAR >= 0 && last + NEAR < here)
+            hit[HIT_NEAR + 2] = marks[TRAIL + last + NEAR];
+        if (last + FAR >= 0 && last + FAR < here)
+            hit[HIT_NEAR + 3] = marks[TRAIL + last + FAR];
+    }
+}
+
+/* The hits of one text in every table: every eligible gram of a block is asked for in the filter, those that pass in
+ * the keys. */
+static Status probe(const Tables *tables, Work *work, Text text, uint32_t unit, Table *table, size_t count,
+                    Bytes *hits, size_t *starts) {
+    uint8_t marks[TRAIL + BLOCK] = {0};
     begin(tables, work);
+    for (size_t t = 0; t < count; t++)
+        starts[t] = hits[t].size;
     while (next_block(tables, &text, work)) {
-        size_t found = grams(tables, work);
+        const size_t found = grams(tables, work), here = work->n - K_MAX;
+        int any = 0;
         if (token_count(work) >= UINT32_MAX)
             return TOO_LONG;
-        for (size_t i = 0; index->blocks && i < found; i++)
-            prefetch(bloom_block(index, work->key[i]));
-        for (size_t i = 0; index->count && i < found; i++) {
-            if (index->blocks && !contains(index, work->key[i]))
+        for (size_t t = 0; t < count; t++) {
+            Table *one = table + t;
+            if (!one->count)
                 continue;
-            uint64_t number = number_of(index, work->key[i]);
-            if (number == index->count)
-                continue;
-            uint8_t *to = reserve(hits, HIT);
-            if (!to)
-                return NO_MEMORY;
-            size_t last = work->last[i], first = last + 1 - tables->k;
-            to = store(to, unit, 4);
-            to = store(to, work->count + first - K_MAX, 4);
-            to = store(to, work->start[first], 8);
-            to = store(to, work->end[last], 8);
-            to = store(to, number, 4);
-            store(to, mix(work->hash[i] ^ K6) >> 48, 4);
-            hits->size += HIT;
+            for (size_t i = 0; i < found; i++) {
+                size_t block = filter_block(one, work->key[i]);
+                touch(one, block);
+                prefetch(one->bytes + block);
+            }
+            for (size_t i = 0; i < found; i++) {
+                uint32_t first, equal;
+                if (!passes(one, work->key[i]) || !(equal = find(one, work->key[i], &first)))
+                    continue;
+                uint8_t *to = reserve(&hits[t], HIT);
+                if (!to)
+                    return NO_MEMORY;
+                size_t last = work->last[i], start = last + 1 - tables->k;
+                to = store(to, unit, 4);
+                to = store(to, work->count + start - K_MAX, 4);
+                to = store(to, work->start[start], 8);
+                to = store(to, work->end[last], 8);
+                to = store(to, first, 4);
+                to = store(to, equal, 4);
+                to = store(to, check_of(work->hash[i]), 4);
+                store(to, 0, 4);
+                hits[t].size += HIT;
+            }
+            any |= hits[t].size > starts[t];
         }
+        fill_marks(work, found, any || here < TRAIL ? 0 : here - TRAIL, marks);
+        for (size_t t = 0; t < count; t++)
+            fill_near(tables, work, marks, &hits[t], starts[t]);
+        memmove(marks, marks + here, TRAIL);
     }
     return DONE;
+}
+
+/* ---- selection ---- */
+
+enum { VERBATIM = 1, SHOWN = 2 }; /* flags of a gram */
+enum { KEYS, PASSAGES, POSITIONS, WORDS, AROUND, COLUMNS };
+enum { WINDOWS, FLOOR, COMMONS, LITERAL, COUNTS };
+
+/* The grams of one passage, as they were measured. */
+typedef struct {
+    const uint8_t *keys, *checks, *positions, *flags;
+    size_t size;
+    uint64_t length;
+} Passage;
+
+/* By position, of one passage: the rank of the gram (the lowest is kept), its number, its mark. */
+typedef struct {
+    uint64_t *rank;
+    uint32_t *gram;
+    uint8_t *marks;
+    size_t room;
+} Ranks;
+
+enum { MARGIN = FAR }; /* marks before the first position and behind the last */
+static const uint64_t NONE = ~(uint64_t)0;      /* the rank of what is not eligible */
+static const uint64_t TAKEN = ~(uint64_t)0 - 1; /* ... of what the commons hold */
+
+static int room_for(Ranks *ranks, size_t count) {
+    if (count <= ranks->room)
+        return 1;
+    size_t room = count + count / 2 + 64;
+    if (room > SIZE_MAX / 16)
+        return 0;
+    uint64_t *rank = realloc(ranks->rank, room * sizeof *rank);
+    ranks->rank = rank ? rank : ranks->rank;
+    uint32_t *gram = realloc(ranks->gram, room * sizeof *gram);
+    ranks->gram = gram ? gram : ranks->gram;
+    uint8_t *marks = realloc(ranks->marks, room + (size_t)2 * MARGIN);
+    ranks->marks = marks ? marks : ranks->marks;
+    if (!rank || !gram || !marks)
+        return 0;
+    ranks->room = room;
+    return 1;
+}
+
+static Status keep(const Passage *passage, const Ranks *ranks, uint32_t number, size_t position, Bytes *out) {
+    const size_t gram = ranks->gram[position];
+    uint8_t *to[COLUMNS];
+    for (int i = 0; i < COLUMNS; i++)
+        if (!(to[i] = reserve(&out[i], 8)))
+            return NO_MEMORY;
+    const uint64_t check = (uint64_t)passage->checks[2 * gram] | (uint64_t)passage->checks[2 * gram + 1] << 8;
+    store(to[KEYS], load64(passage->keys + 8 * gram), 8);
+    store(to[PASSAGES], number, 4);
+    store(to[POSITIONS], position, 4);
+    store(to[WORDS], (check & 0x3FFF) | (uint64_t)(passage->flags[gram] & 3) << 14, 2);
+    const uint8_t *here = ranks->marks + MARGIN + position;
+    to[AROUND][0] = here[-NEAR], to[AROUND][1] = here[-FAR], to[AROUND][2] = here[NEAR], to[AROUND][3] = here[FAR];
+    out[KEYS].size += 8, out[PASSAGES].size += 4, out[POSITIONS].size += 4, out[WORDS].size += 2;
+    out[AROUND].size += 4;
+    return DONE;
+}
+
+/* The grams of one passage into ranks; BAD_OFFSETS where a position is none. `first` and `last` of those that may be
+ * kept, first > last if there is none. */
+static Status rank(const Passage *passage, size_t count, Table *commons, Ranks *ranks, size_t *first,
+                   size_t *last) {
+    if (!room_for(ranks, count))
+        return NO_MEMORY;
+    memset(ranks->rank, 0xFF, count * sizeof *ranks->rank);
+    memset(ranks->marks, 0, count + (size_t)2 * MARGIN);
+    *first = count, *last = 0;
+    for (size_t i = 0; i < passage->size; i++) {
+        const uint64_t key = load64(passage->keys + 8 * i);
+        const size_t position = load32(passage->positions + 4 * i);
+        uint32_t number;
+        if (position >= count)
+            return BAD_OFFSETS;
+        if (commons && passes(commons, key) && find(commons, key, &number)) {
+            ranks->rank[position] = TAKEN;
+            continue;
+        }
+        /* Bit 0 of a key says structured; as the top bit, inverted, it puts structured grams first. */
+        ranks->rank[position] = key >> 1 | (~key & 1) << 63;
+        ranks->gram[position] = (uint32_t)i;
+        if (!(passage->flags[i] & VERBATIM))
+            ranks->marks[MARGIN + position] = mark(key, passage->checks[2 * i]);
+        *first = position < *first ? position : *first;
+        *last = position > *last ? position : *last;
+    }
+    return DONE;
+}
+
+static Status select_one(const Passage *passage, uint32_t number, uint32_t w, uint32_t k, Table *commons,
+                         Ranks *ranks, Bytes *out, uint64_t *counts) {
+    if (passage->length < k)
+        return passage->size ? BAD_OFFSETS : DONE;
+    const size_t count = (size_t)(passage->length - k + 1), width = w < count ? w : count;
+    size_t first, last, best = 0, eligible = 0; /* `eligible` is one behind the last eligible position so far */
+    Status status = rank(passage, count, commons, ranks, &first, &last);
+    if (status != DONE)
+        return status;
+    const uint64_t *ranked = ranks->rank;
+    size_t kept = count; /* the position kept last */
+    if (first <= last)
+        status = keep(passage, ranks, number, kept = first, out);
+    for (size_t end = 0; status == DONE && end < count; end++) {
+        if (ranked[end] <= ranked[best])
+            best = end;
+        if (ranked[end] != NONE)
+            eligible = end + 1;
+        if (end + 1 < width)
+            continue;
+        const size_t start = end + 1 - width;
+        if (best < start) {
+            best = start;
+            for (size_t i = start + 1; i <= end; i++)
+                best = ranked[i] <= ranked[best] ? i : best;
+        }
+        counts[WINDOWS]++;
+        if (ranked[best] >= TAKEN) {
+            counts[eligible > start ? COMMONS : FLOOR]++;
+            continue;
+        }
+        counts[LITERAL] += ranked[best] >> 63;
+        if (best != kept)
+            status = keep(passage, ranks, number, kept = best, out);
+    }
+    if (status == DONE && first <= last && last != kept)
+        status = keep(passage, ranks, number, last, out);
+    return status;
 }
 
 /* ---- clothes: what a text is wrapped in ---- */
 
 enum { ESCAPED = 1, DIFF = 2, QUOTED = 4, FENCED = 8 };
 
+static const uint8_t *blanks(const uint8_t *at, const uint8_t *end) {
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
+        at++;
+    return at;
+}
+
+/* Whether a string of a list ends here, behind an escaped line break, and another follows. */
+static int listed(const uint8_t *at, const uint8_t *end) {
+    if (at == end || *at != '"' || (at = blanks(at + 1, end)) == end || *at != ',')
+        return 0;
+    at = blanks(at + 1, end);
+    return at < end && *at == '"';
+}
+
+/* Whether there are two escaped line breaks on one line, or two at the end of strings of a list. */
+static int escaped(const uint8_t *text, size_t size) {
+    const uint8_t *end = text + size, *at = text, *before = NULL;
+    unsigned strings = 0;
+    while (size && at < end && (at = memchr(at, '\\', (size_t)(end - at)))) {
+        if (end - at < 2)
+            return 0;
+        int once = at[1] == 'n';
+        if (once || (end - at > 2 && at[1] == '\\' && at[2] == 'n')) {
+            if (before && !memchr(before, '\n', (size_t)(at - before)))
+                return 1;
+            strings += once && listed(at + 2, end);
+            if (strings == 2)
+                return 1;
+            before = at;
+        }
+        at += 2;
+    }
+    return 0;
+}
+
 /* The flags of a text: what occurs often enough in it, each counted only up to its threshold. */
 static uint8_t clothes(const uint8_t *text, size_t size) {
     const uint8_t *end = text + size, *at;
-    unsigned escapes = 0, plus = 0, quotes = 0, fences = 0;
-    for (at = text; escapes < 2 && size && (at = memchr(at, '\\', (size_t)(end - at))); at += at + 1 < end ? 2 : 1)
-        escapes += (end - at > 1 && at[1] == 'n') || (end - at > 2 && at[1] == '\\' && at[2] == 'n');
+    unsigned plus = 0, quotes = 0, fences = 0;
     for (at = text; fences < 2 && size && (at = memchr(at, '`', (size_t)(end - at))); at++)
         if (end - at >= 3 && at[1] == '`' && at[2] == '`')
             fences++, at += 2;
@@ -740,7 +1009,8 @@ static uint8_t clothes(const uint8_t *text, size_t size) {
         if (!(at = memchr(at, '\n', (size_t)(end - at))))
             break;
     }
-    return (uint8_t)((escapes >= 2) * ESCAPED | (plus >= 3) * DIFF | (quotes >= 3) * QUOTED | (fences >= 2) * FENCED);
+    return (uint8_t)(escaped(text, size) * ESCAPED | (plus >= 3) * DIFF | (quotes >= 3) * QUOTED |
+                     (fences >= 2) * FENCED);
 }
 
 /* ---- the module: Python objects in, Python objects out ---- */
@@ -919,35 +1189,48 @@ static Py_ssize_t units(Text data, const Py_buffer *offsets) {
     return count;
 }
 
-static Status all_signatures(Call *call, const uint8_t *offsets, size_t count, Bytes *out) {
-    uint8_t *to = count <= PTRDIFF_MAX / SIGNATURE ? reserve(out, count * SIGNATURE) : NULL;
+static Status all_signatures(Call *call, const uint8_t *offsets, const uint8_t *wanted, size_t count, Bytes *out) {
+    size_t rows = 0;
+    for (size_t i = 0; i < count; i++)
+        rows += !wanted || wanted[i];
+    uint8_t *to = rows <= PTRDIFF_MAX / SIGNATURE ? reserve(out, rows * SIGNATURE) : NULL, *first = to;
     Status status = to ? DONE : NO_MEMORY;
-    for (size_t i = 0; status == DONE && i < count; i++, to += SIGNATURE) {
+    for (size_t i = 0; status == DONE && i < count; i++) {
         Text text;
+        /* Counted again: another thread may write into what it gave us. */
+        if ((wanted && !wanted[i]) || to == first + rows * SIGNATURE)
+            continue;
         status = unit_text(call->data, offsets, i, &text);
-        if (status == DONE)
+        if (status == DONE) {
             signature(call->tables, call->work, text, to);
+            to += SIGNATURE;
+        }
     }
-    out->size = count * SIGNATURE;
+    out->size = status == DONE ? (size_t)(to - first) : 0;
     return status;
 }
 
 static PyObject *kernel_signatures(PyObject *module, PyObject *arguments) {
     Call call;
     PyObject *data, *result = NULL;
-    Py_buffer offsets;
-    if (!PyArg_ParseTuple(arguments, "Oy*:signatures", &data, &offsets))
+    Py_buffer offsets, wanted = {0};
+    if (!PyArg_ParseTuple(arguments, "Oy*|y*:signatures", &data, &offsets, &wanted))
         return NULL;
     if (enter(module, data, &call)) {
         Py_ssize_t count = units(call.data, &offsets);
-        if (count >= 0) {
+        if (count >= 0 && wanted.obj && wanted.len != count) {
+            PyErr_Format(PyExc_ValueError, "wanted: %zd bytes for %zd texts", wanted.len, count);
+        } else if (count >= 0) {
             Bytes out = {NULL, 0, 0};
             Status status;
-            Py_BEGIN_ALLOW_THREADS status = all_signatures(&call, bytes_of(&offsets), (size_t)count, &out);
+            Py_BEGIN_ALLOW_THREADS status =
+                all_signatures(&call, bytes_of(&offsets), wanted.obj ? bytes_of(&wanted) : NULL, (size_t)count, &out);
             Py_END_ALLOW_THREADS result = finished(status, &out);
         }
         leave(&call);
     }
+    if (wanted.obj)
+        PyBuffer_Release(&wanted);
     PyBuffer_Release(&offsets);
     return result;
 }
@@ -986,55 +1269,284 @@ static PyObject *kernel_clothes(PyObject *module, PyObject *arguments) {
     return result;
 }
 
+/* A table from what holds it; 0 with an exception set if it is none. Closed with close_table(). */
+static int open_table(const Py_buffer *view, Table *table) {
+    const uint8_t *bytes = view->buf;
+    const size_t size = (size_t)view->len;
+    memset(table, 0, sizeof *table);
+    if (size < PAGE || memcmp(bytes, "pvtable1", 8)) {
+        PyErr_Format(PyExc_ValueError, "table: %zd bytes, not a table of version 1", view->len);
+        return 0;
+    }
+    table->bytes = bytes;
+    table->count = load64(bytes + 8), table->blocks = load64(bytes + 16);
+    table->bits = load32(bytes + 24), table->width = load32(bytes + 28);
+    int sound = table->count <= UINT32_MAX && table->blocks && table->blocks <= (uint64_t)1 << 32 &&
+                table->bits <= MOST_BITS && table->width >= 1 && table->width <= 8 &&
+                table->bits + 8 * table->width >= 64;
+    if (sound) {
+        const uint64_t pages = PAGE - 1;
+        uint64_t filter = PAGE, fan = filter + ((BLOOM_BLOCK * table->blocks + pages) & ~pages);
+        uint64_t keys = fan + (((uint64_t)4 * (((uint64_t)1 << table->bits) + 1) + pages) & ~pages);
+        uint64_t end = keys + ((table->count * table->width + 8 + pages) & ~pages);
+        table->filter = (size_t)filter, table->fan = (size_t)fan, table->keys = (size_t)keys;
+        sound = end == size;
+    }
+    if (!sound) {
+        PyErr_SetString(PyExc_ValueError, "table: its header does not describe it");
+        return 0;
+    }
+    table->pages = size / PAGE;
+    return 1;
+}
+
+/* Which pages of a table have been checked; 0 with an exception set where the view is not of its pages. */
+static int set_checked(Table *table, const Py_buffer *view) {
+    table->checked = view->buf;
+    if ((size_t)view->len != table->pages)
+        PyErr_Format(PyExc_ValueError, "checked: %zd bytes for %zu pages", view->len, table->pages);
+    return (size_t)view->len == table->pages;
+}
+
+/* What was touched as bytes, or NULL with an exception set; its memory is given back. */
+static PyObject *touched_pages(Table *table) {
+    PyObject *pages = finished(table->failed ? NO_MEMORY : DONE, &table->touched);
+    table->touched.bytes = NULL;
+    return pages;
+}
+
 /* Counts, streams and hits of all texts. */
-static Status all_probes(Call *call, const uint8_t *offsets, size_t count, const Index *index, Bytes *out) {
-    uint8_t *tokens_to = reserve(&out[0], 4 * count), *streams_to = reserve(&out[1], 8 * count);
+static Status all_probes(Call *call, const uint8_t *offsets, size_t units, Table *table, size_t count,
+                         Bytes *out, Bytes *hits) {
+    uint8_t *tokens_to = reserve(&out[0], 4 * units), *streams_to = reserve(&out[1], 8 * units);
     Status status = tokens_to && streams_to ? DONE : NO_MEMORY;
-    for (size_t i = 0; status == DONE && i < count; i++) {
+    size_t starts[TABLES_MAX];
+    for (size_t i = 0; status == DONE && i < units; i++) {
         Text text;
         status = unit_text(call->data, offsets, i, &text);
         if (status == DONE)
-            status = probe(call->tables, call->work, text, (uint32_t)i, index, &out[2]);
+            status = probe(call->tables, call->work, text, (uint32_t)i, table, count, hits, starts);
         tokens_to = store(tokens_to, token_count(call->work), 4);
         streams_to = store(streams_to, stream(call->work), 8);
     }
-    out[0].size = 4 * count, out[1].size = 8 * count;
+    out[0].size = 4 * units, out[1].size = 8 * units;
     return status;
 }
 
-/* The filter and the keys as an index; 0 with an exception set if they cannot be. */
-static int open_index(const Py_buffer *bloom, const Py_buffer *grams_view, Index *index) {
-    index->bloom = bytes_of(bloom), index->blocks = (uint64_t)bloom->len / BLOOM_BLOCK;
-    index->keys = bytes_of(grams_view), index->count = (uint64_t)grams_view->len / 8;
-    if (bloom->len % BLOOM_BLOCK || index->blocks > UINT32_MAX)
-        PyErr_Format(PyExc_ValueError, "bloom: %zd bytes, not a multiple of 32 below 2**37", bloom->len);
-    else if (grams_view->len % 8 || index->count > UINT32_MAX)
-        PyErr_Format(PyExc_ValueError, "grams: %zd bytes, not a multiple of 8 below 2**35", grams_view->len);
-    else
-        return 1;
-    return 0;
+/* A tuple of one object a table, each NULL where it could not be made; takes the references. */
+static PyObject *tuple_of(PyObject **objects, size_t count) {
+    PyObject *tuple = PyTuple_New((Py_ssize_t)count);
+    int sound = tuple != NULL;
+    for (size_t i = 0; i < count; i++) {
+        sound = sound && objects[i];
+        if (tuple && objects[i])
+            PyTuple_SetItem(tuple, (Py_ssize_t)i, objects[i]);
+        else
+            Py_XDECREF(objects[i]);
+    }
+    if (!sound)
+        Py_CLEAR(tuple);
+    return tuple;
+}
+
+/* The tables of a probe, held while it works. */
+typedef struct {
+    Py_buffer view[TABLES_MAX], checked[TABLES_MAX];
+    Table table[TABLES_MAX];
+    Bytes hits[TABLES_MAX];
+    size_t count, flags; /* of the views and of checked that are held */
+} Probe;
+
+/* Item i of a sequence as a buffer; 0 with an exception set if it is none. */
+static int hold(PyObject *sequence, Py_ssize_t i, Py_buffer *view) {
+    PyObject *item = PySequence_GetItem(sequence, i);
+    int held = item && PyObject_GetBuffer(item, view, PyBUF_SIMPLE) == 0;
+    Py_XDECREF(item);
+    return held;
+}
+
+/* The tables of a sequence, with what was checked of each; 0 with an exception set if one is none. */
+static int open_tables(PyObject *sequence, PyObject *checked, Probe *probe) {
+    Py_ssize_t count = PySequence_Size(sequence), flags = PySequence_Size(checked);
+    if (count < 0 || flags < 0)
+        return 0;
+    if (count > TABLES_MAX || count != flags) {
+        PyErr_Format(PyExc_ValueError, "tables: %zd, and %zd of what was checked: the same number, at most %d", count,
+                     flags, (int)TABLES_MAX);
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (!hold(sequence, i, &probe->view[i]))
+            return 0;
+        probe->count++;
+        if (!open_table(&probe->view[i], &probe->table[i]) || !hold(checked, i, &probe->checked[i]))
+            return 0;
+        probe->flags++;
+        if (!set_checked(&probe->table[i], &probe->checked[i]))
+            return 0;
+    }
+    return 1;
+}
+
+static void close_tables(Probe *probe) {
+    for (size_t i = 0; i < probe->count; i++) {
+        free(probe->table[i].touched.bytes);
+        PyBuffer_Release(&probe->view[i]);
+    }
+    for (size_t i = 0; i < probe->flags; i++)
+        PyBuffer_Release(&probe->checked[i]);
+    free(probe);
+}
+
+/* The answer of a probe: counts, streams, hits and touched pages, the latter two one a table. */
+static PyObject *probed(Status status, Probe *probe, Bytes *out) {
+    PyObject *hits[TABLES_MAX], *touched[TABLES_MAX], *result = NULL;
+    PyObject *counts = finished(status, &out[0]), *streams = finished(status, &out[1]);
+    for (size_t i = 0; i < probe->count; i++) {
+        hits[i] = finished(status, &probe->hits[i]);
+        touched[i] = touched_pages(&probe->table[i]);
+    }
+    PyObject *all_hits = tuple_of(hits, probe->count), *all_touched = tuple_of(touched, probe->count);
+    if (counts && streams && all_hits && all_touched)
+        result = Py_BuildValue("OOOO", counts, streams, all_hits, all_touched);
+    Py_XDECREF(counts);
+    Py_XDECREF(streams);
+    Py_XDECREF(all_hits);
+    Py_XDECREF(all_touched);
+    return result;
 }
 
 static PyObject *kernel_probe(PyObject *module, PyObject *arguments) {
     Call call;
-    Index index;
-    PyObject *data, *result = NULL;
-    Py_buffer offsets, bloom, keys;
-    if (!PyArg_ParseTuple(arguments, "Oy*y*y*:probe", &data, &offsets, &bloom, &keys))
+    PyObject *data, *sequence, *checked, *result = NULL;
+    Py_buffer offsets;
+    if (!PyArg_ParseTuple(arguments, "Oy*OO:probe", &data, &offsets, &sequence, &checked))
         return NULL;
-    if (open_index(&bloom, &keys, &index) && enter(module, data, &call)) {
+    Probe *probe = calloc(1, sizeof *probe);
+    if (!probe) {
+        PyBuffer_Release(&offsets);
+        return PyErr_NoMemory();
+    }
+    if (open_tables(sequence, checked, probe) && enter(module, data, &call)) {
         Py_ssize_t count = units(call.data, &offsets);
         if (count >= 0) {
-            Bytes out[3] = {{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}};
+            Bytes out[2] = {{NULL, 0, 0}, {NULL, 0, 0}};
             Status status;
-            Py_BEGIN_ALLOW_THREADS status = all_probes(&call, bytes_of(&offsets), (size_t)count, &index, out);
-            Py_END_ALLOW_THREADS result = finished_three(status, NULL, out);
+            Py_BEGIN_ALLOW_THREADS status = all_probes(&call, bytes_of(&offsets), (size_t)count, probe->table,
+                                                       probe->count, out, probe->hits);
+            Py_END_ALLOW_THREADS result = probed(status, probe, out);
         }
         leave(&call);
     }
-    PyBuffer_Release(&keys);
-    PyBuffer_Release(&bloom);
+    close_tables(probe);
     PyBuffer_Release(&offsets);
+    return result;
+}
+
+static Status find_all(Table *table, const uint8_t *keys, size_t count, Bytes *out) {
+    uint8_t *firsts = reserve(&out[0], 4 * count), *counts = reserve(&out[1], 4 * count);
+    if (!firsts || !counts)
+        return NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t key = load64(keys + 8 * i);
+        uint32_t first = 0, equal = 0;
+        if (table->count) {
+            touch(table, filter_block(table, key));
+            equal = passes(table, key) ? find(table, key, &first) : 0;
+        }
+        firsts = store(firsts, first, 4), counts = store(counts, equal, 4);
+    }
+    out[0].size = out[1].size = 4 * count;
+    return DONE;
+}
+
+static PyObject *kernel_find(PyObject *Py_UNUSED(module), PyObject *arguments) {
+    Py_buffer keys, view, checked;
+    Table table;
+    PyObject *result = NULL;
+    if (!PyArg_ParseTuple(arguments, "y*y*y*:find", &keys, &view, &checked))
+        return NULL;
+    if (keys.len % 8)
+        PyErr_Format(PyExc_ValueError, "keys: %zd bytes, not a multiple of 8", keys.len);
+    else if (open_table(&view, &table) && set_checked(&table, &checked)) {
+        Bytes out[2] = {{NULL, 0, 0}, {NULL, 0, 0}};
+        Status status;
+        Py_BEGIN_ALLOW_THREADS status = find_all(&table, bytes_of(&keys), (size_t)keys.len / 8, out);
+        Py_END_ALLOW_THREADS PyObject *firsts = finished(status, &out[0]), *counts = finished(status, &out[1]);
+        PyObject *touched = touched_pages(&table);
+        if (firsts && counts && touched)
+            result = Py_BuildValue("OOO", firsts, counts, touched);
+        Py_XDECREF(firsts);
+        Py_XDECREF(counts);
+        Py_XDECREF(touched);
+    }
+    PyBuffer_Release(&keys);
+    PyBuffer_Release(&view);
+    PyBuffer_Release(&checked);
+    return result;
+}
+
+/* The kept grams of all passages as columns. */
+static Status select_all(const Tables *tables, const Py_buffer *view, Table *commons, Bytes *out,
+                         uint64_t *counts) {
+    Ranks ranks = {NULL, NULL, NULL, 0};
+    Status status = DONE;
+    size_t at = 0, all = (size_t)view[2].len / 8;
+    for (size_t i = 0; status == DONE && i < (size_t)view[0].len / 4; i++) {
+        Passage passage = {bytes_of(&view[2]) + 8 * at, bytes_of(&view[3]) + 2 * at, bytes_of(&view[4]) + 4 * at,
+                           bytes_of(&view[5]) + at, load32(bytes_of(&view[1]) + 4 * i),
+                           load32(bytes_of(&view[0]) + 4 * i)};
+        if (passage.size > all - at)
+            status = BAD_OFFSETS;
+        else
+            status = select_one(&passage, (uint32_t)i, tables->w, tables->k, commons, &ranks, out, counts);
+        at += passage.size;
+    }
+    free(ranks.rank);
+    free(ranks.gram);
+    free(ranks.marks);
+    return status;
+}
+
+static PyObject *kernel_select(PyObject *module, PyObject *arguments) {
+    State *state = PyModule_GetState(module);
+    Py_buffer view[7];
+    PyObject *result = NULL;
+    if (!state->tables) {
+        PyErr_SetString(PyExc_RuntimeError, "_kernel: call setup(*reference.kernel_tables()) first");
+        return NULL;
+    }
+    if (!PyArg_ParseTuple(arguments, "y*y*y*y*y*y*y*:select", &view[0], &view[1], &view[2], &view[3], &view[4],
+                          &view[5], &view[6]))
+        return NULL;
+    const Py_ssize_t grams_given = view[2].len / 8;
+    Table commons;
+    if (view[0].len % 4 || view[0].len != view[1].len || view[2].len % 8 || view[3].len != 2 * grams_given ||
+        view[4].len != 4 * grams_given || view[5].len != grams_given)
+        PyErr_SetString(PyExc_ValueError, "select: columns of different lengths");
+    else if (view[6].len == 0 || open_table(&view[6], &commons)) {
+        Tables *tables = state->tables;
+        Bytes out[COLUMNS] = {{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}};
+        uint64_t counts[COUNTS] = {0};
+        Status status;
+        tables->references++;
+        Table *held = view[6].len && commons.count ? &commons : NULL;
+        Py_BEGIN_ALLOW_THREADS status = select_all(tables, view, held, out, counts);
+        Py_END_ALLOW_THREADS release(tables);
+        PyObject *columns[COLUMNS];
+        int sound = 1;
+        for (int i = 0; i < COLUMNS; i++)
+            sound = (columns[i] = finished(status, &out[i])) && sound;
+        if (sound)
+            result = Py_BuildValue(
+                "OOOOO(KKKK)", columns[0], columns[1], columns[2], columns[3], columns[4],
+                (unsigned long long)counts[WINDOWS], (unsigned long long)counts[FLOOR],
+                (unsigned long long)counts[COMMONS], (unsigned long long)counts[LITERAL]);
+        for (int i = 0; i < COLUMNS; i++)
+            Py_XDECREF(columns[i]);
+    }
+    for (int i = 0; i < 7; i++)
+        PyBuffer_Release(&view[i]);
     return result;
 }
 
@@ -1101,14 +1613,16 @@ static void fill_tables(Tables *tables, const Py_buffer *view) {
 
 static PyObject *kernel_setup(PyObject *module, PyObject *arguments) {
     State *state = PyModule_GetState(module);
-    int k, distinct, structure, shingle;
+    int k, w, distinct, structure, shingle;
     Py_buffer view[6];
-    if (!PyArg_ParseTuple(arguments, "iiiiy*y*y*y*y*y*:setup", &k, &distinct, &structure, &shingle, &view[0],
+    if (!PyArg_ParseTuple(arguments, "iiiiiy*y*y*y*y*y*:setup", &k, &w, &distinct, &structure, &shingle, &view[0],
                           &view[1], &view[2], &view[3], &view[4], &view[5]))
         return NULL;
     const char *wrong = NULL;
     if (k < 1 || k > K_MAX || shingle < 1 || shingle > K_MAX)
         wrong = "k and shingle: 1 to 64";
+    else if (w < 1)
+        wrong = "w: at least 1";
     else if (distinct < 0 || distinct > k || structure < 0 || structure > k)
         wrong = "distinct and structure: 0 to k";
     else if (view[0].len % 8 || view[1].len % 8 || view[0].len / 8 + view[1].len / 8 > KEYWORDS_MAX)
@@ -1120,7 +1634,7 @@ static PyObject *kernel_setup(PyObject *module, PyObject *arguments) {
     Tables *tables = wrong ? NULL : calloc(1, sizeof *tables);
     if (tables) {
         tables->references = 1;
-        tables->k = (uint32_t)k, tables->shingle = (uint32_t)shingle;
+        tables->k = (uint32_t)k, tables->w = (uint32_t)w, tables->shingle = (uint32_t)shingle;
         tables->distinct = (uint32_t)distinct, tables->structure = (uint32_t)structure;
         tables->ranges = malloc((size_t)view[2].len + (size_t)view[3].len + 1);
         if (tables->ranges) {
@@ -1155,9 +1669,13 @@ static PyMethodDef METHODS[] = {
     {"measure", kernel_measure, METH_O, "measure(data) -> (tokens, stream, keys, checks, positions)"},
     {"shingles", kernel_shingles, METH_O, "shingles(data) -> list[int]"},
     {"signature", kernel_signature, METH_O, "signature(data) -> bytes"},
-    {"signatures", kernel_signatures, METH_VARARGS, "signatures(data, offsets) -> bytes"},
+    {"signatures", kernel_signatures, METH_VARARGS, "signatures(data, offsets[, wanted]) -> bytes"},
     {"clothes", kernel_clothes, METH_VARARGS, "clothes(data, offsets) -> bytes"},
-    {"probe", kernel_probe, METH_VARARGS, "probe(data, offsets, bloom, grams) -> (counts, streams, hits)"},
+    {"probe", kernel_probe, METH_VARARGS, "probe(data, offsets, tables, checked) -> (counts, streams, hits, touched)"},
+    {"find", kernel_find, METH_VARARGS, "find(keys, table, checked) -> (firsts, counts, touched)"},
+    {"select", kernel_select, METH_VARARGS,
+     "select(lengths, sizes, keys, checks, positions, flags, commons)"
+     " -> (keys, passages, positions, words, around, counts)"},
     {NULL, NULL, 0, NULL},
 };
 

@@ -9,11 +9,11 @@ UTF-8 are word characters.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from struct import Struct
 
-from provenance.fingerprint import minhash, tables
+from provenance.fingerprint import minhash, table, tables
 from provenance.fingerprint.recipe import RECIPE
 
 M = (1 << 64) - 1
@@ -23,8 +23,14 @@ K4, K5, K6 = 0x082EFA98EC4E6C89, 0x452821E638D01377, 0xBE5466CF34E90C6D
 BASE = 0xC0AC29B7C97C50DD
 NEW, NUMBER = 0x3F84D5B5B5470917, 0x9216D5D98979FB1B
 NAME, KEYWORD, NUMERIC, OTHER = range(4)
-HIT = Struct("<IIQQII")
-"""A hit: unit, token position, first and last byte (end exclusive), number of the gram, check."""
+HIT = Struct("<IIQQIII4s")
+"""A hit: unit, token position, first and last byte (end exclusive), number of the first equal gram in the table and
+how many there are, check, marks of the grams around."""
+NEAR = (3, 6)
+"""Tokens before and behind a gram where its neighbours begin, by whose marks a hit is verified further: the kept gram
+of a window lies up to w - 1 = 8 tokens inside a shared run, of which the marks leave one unverified on average."""
+WORDS = 0x3FFF
+"""The bits of a check that a posting keeps."""
 WORD_BYTES = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
 
 
@@ -206,13 +212,18 @@ def signature(data: bytes) -> bytes:
     return minhash.signature(hashes) if hashes else b""
 
 
-def signatures(data: bytes, offsets: bytes) -> bytes:
+def signatures(data: bytes, offsets: bytes, wanted: bytes | None = None) -> bytes:
     """The signatures of many texts, 512 bytes each; of a text shorter than a shingle, all ones.
 
-    ``offsets`` holds n + 1 little-endian i64 into ``data``.
+    ``offsets`` holds n + 1 little-endian i64 into ``data``; ``wanted`` a byte for each text, 0 for those left out;
+    without it all are wanted.
     """
     bounds = memoryview(offsets).cast("B").cast("q")
-    texts = (bytes(data[first:end]) for first, end in pairwise(bounds))
+    if wanted is None:
+        wanted = b"\1" * max(0, len(bounds) - 1)
+    if len(wanted) != max(0, len(bounds) - 1):
+        raise ValueError(f"wanted: {len(wanted)} bytes for {max(0, len(bounds) - 1)} texts")
+    texts = (bytes(data[first:end]) for (first, end), take in zip(pairwise(bounds), wanted, strict=True) if take)
     return b"".join(signature(text) or b"\xff" * (4 * RECIPE.permutations) for text in texts)
 
 
@@ -220,10 +231,15 @@ ESCAPED, DIFF, QUOTED, FENCED = 1, 2, 4, 8
 """What ``clothes`` reports of a text."""
 
 
+_LISTED = re.compile(rb'\\n"[ \t\r\n]*,[ \t\r\n]*"')
+"""The end of a string of a list, as of a notebook's source, up to the beginning of the next."""
+
+
 def clothes(data: bytes, offsets: bytes) -> bytes:
     """What each text may be wrapped in, one byte of flags a text: cheap signs, to be looked at by ``views``.
 
-    ESCAPED: two or more ``\\n`` in letters, once or twice escaped. DIFF: three lines or more begin with ``+``.
+    ESCAPED: two ``\\n`` in letters, once or twice escaped, on one line, or two strings of a list that end in one
+    (source code has many, one a line). DIFF: three lines or more begin with ``+``.
     QUOTED: with ``>``. FENCED: two or more runs of three backticks.
     """
     bounds = memoryview(offsets).cast("B").cast("q")
@@ -231,8 +247,14 @@ def clothes(data: bytes, offsets: bytes) -> bytes:
     for first, end in pairwise(bounds):
         text = bytes(data[first:end])
         lines = text.split(b"\n")
-        escapes = re.findall(rb"\\(.)(?=(.?))", text, re.DOTALL)
-        escaped = sum(one == b"n" or (one, after) == (b"\\", b"n") for one, after in escapes) >= 2
+        breaks = [
+            pair.start()
+            for pair in re.finditer(rb"\\(.)(?=(.?))", text, re.DOTALL)
+            if pair[1] == b"n" or (pair[1], pair[2]) == (b"\\", b"n")
+        ]
+        together = any(b"\n" not in text[one:two] for one, two in pairwise(breaks))
+        listed = sum(bool(_LISTED.match(text, one)) for one in breaks) >= 2
+        escaped = together or listed
         diff = sum(line.startswith(b"+") for line in lines) >= 3
         quoted = sum(line.startswith(b">") for line in lines) >= 3
         fenced = text.count(b"```") >= 2
@@ -240,33 +262,124 @@ def clothes(data: bytes, offsets: bytes) -> bytes:
     return bytes(flags)
 
 
-def probe(data: bytes, offsets: bytes, bloom: bytes, grams: bytes) -> tuple[bytes, bytes, bytes]:
-    """Look up every gram of every text: (tokens u32 each, streams u64 each, hits as ``HIT`` records).
+def mark(key: int, check: int) -> int:
+    """One byte that tells a gram from others: five bits of its key, three of its literal hash; never 0."""
+    return ((key >> 1 & 31) << 3 | check & 7) or 8
 
-    ``offsets`` holds n + 1 ascending little-endian i64 into ``data``. ``grams`` is the index's array of sorted,
-    distinct u64; ``bloom`` is a filter that holds every one of them (see ``index.bloom``), or empty for none: it
-    changes the speed of the kernel and no answer. Hits come in order of unit and position.
+
+def _near(marks: dict[int, int], position: int) -> bytes:
+    """The marks of the grams around one: before it at ``NEAR`` tokens' distance, then behind; 0 where there is none."""
+    return bytes(marks.get(position + by, 0) for by in (-NEAR[0], -NEAR[1], *NEAR))
+
+
+def probe(
+    data: bytes, offsets: bytes, tables: Sequence[bytes], checked: Sequence[bytes]
+) -> tuple[bytes, bytes, tuple[bytes, ...], tuple[bytes, ...]]:
+    """Look up every gram of every text in every table: (tokens u32 each, streams u64 each, hits, touched).
+
+    ``offsets`` holds n + 1 ascending little-endian i64 into ``data``; ``tables`` are as ``fingerprint.table`` has
+    them, and ``checked`` has a byte for each page of 4096 bytes of each, not 0 where the page is known to be sound.
+    Hits are ``HIT`` records, one sequence a table, in order of unit and position. Touched are the numbers (u32, some
+    more than once) of pages not checked that the answer may depend on, so that they can be, before it is used.
     """
     bounds = memoryview(offsets).cast("B").cast("q")
-    table = memoryview(grams).cast("B").cast("Q")
-    number_of = {key: number for number, key in enumerate(table)}
-    counts, streams, hits = bytearray(), bytearray(), bytearray()
+    layouts = [table.Layout(one) for one in tables]
+    counts, streams = bytearray(), bytearray()
+    hits = [bytearray() for _ in layouts]
     for unit in range(len(bounds) - 1):
         text = bytes(data[bounds[unit] : bounds[unit + 1]])
         spans = tokens(text)
-        values, stream, found = _grams(text)
+        values, stream, each = _grams(text)
         counts += len(values).to_bytes(4, "little")
         streams += stream.to_bytes(8, "little")
-        for position, key, check in found:
-            number = number_of.get(key)
-            if number is not None:
-                start, end = spans[position][0], spans[position + RECIPE.k - 1][1]
-                hits += HIT.pack(unit, position, start, end, number, check)
-    return bytes(counts), bytes(streams), bytes(hits)
+        found = list(each)
+        marks = {position: mark(key, check) for position, key, check in found}
+        for layout, out in zip(layouts, hits, strict=True):
+            for position, key, check in found:
+                first, count = layout.find(key)
+                if count:
+                    start, end = spans[position][0], spans[position + RECIPE.k - 1][1]
+                    out += HIT.pack(unit, position, start, end, first, count, check, _near(marks, position))
+    return bytes(counts), bytes(streams), tuple(map(bytes, hits)), tuple(map(_unchecked, checked))
 
 
-def kernel_tables() -> tuple[int, int, int, int, bytes, bytes, bytes, bytes, bytes, bytes]:
-    """What the kernel's ``setup`` takes: k, distinct, structure, shingle, then tables of little-endian integers.
+def _unchecked(checked: bytes) -> bytes:
+    """Every page that is not checked: the reference reads whole tables."""
+    return b"".join(page.to_bytes(4, "little") for page, sound in enumerate(bytes(checked)) if not sound)
+
+
+def find(keys: bytes, one: bytes, checked: bytes) -> tuple[bytes, bytes, bytes]:
+    """Look up u64 keys in a table: (number of the first that is equal, u32 each; how many, u32 each; touched)."""
+    layout = table.Layout(one)
+    answers = [layout.find(key) for key in memoryview(keys).cast("B").cast("Q")]
+    firsts = b"".join(first.to_bytes(4, "little") for first, _ in answers)
+    counts = b"".join(count.to_bytes(4, "little") for _, count in answers)
+    return firsts, counts, _unchecked(checked)
+
+
+VERBATIM, SHOWN = 1, 2
+"""Flags of a gram, for ``select``: it matches word for word only; it is evidence only in company."""
+
+
+def select(
+    lengths: bytes, sizes: bytes, keys: bytes, checks: bytes, positions: bytes, flags: bytes, commons: bytes
+) -> tuple[bytes, bytes, bytes, bytes, bytes, tuple[int, int, int, int]]:
+    """Winnowing (Schleimer, Wilkerson, Aiken 2003): which grams of each passage the index keeps.
+
+    ``lengths`` are the tokens of the passages and ``sizes`` their numbers of eligible grams (u32 each); ``keys``
+    (u64), ``checks`` (u16), ``positions`` (u32) and ``flags`` (u8) the grams of all of them in order; ``commons`` a
+    table of grams that are never kept, or empty. Of the kept ones: keys (u64), number of the passage (u32),
+    positions (u32), words (u16: 14 bits of the check, VERBATIM at bit 14, SHOWN at bit 15), marks of the grams
+    around (4 bytes, of ``NEAR``). Then the counts: windows, and of these suppressed by the distinct floor (no
+    eligible gram at all), suppressed by commons, and kept by a literal gram (covered verbatim, not for renaming).
+
+    Windows are w consecutive gram *positions*: over the list of eligible grams alone, up to 42 % of shared runs
+    would be missed. In each the least structured eligible gram is kept, a literal one only if there is none; of
+    equals the rightmost. A passage with fewer than w positions is one window. Its first and last eligible gram are
+    kept besides, so that a passage that stands whole in a text is verified from end to end. A gram of the commons,
+    or one that matches word for word only, verifies nothing as a neighbour.
+    """
+    common = table.Layout(commons) if commons else None
+    all_keys, all_checks = memoryview(keys).cast("B").cast("Q"), memoryview(checks).cast("B").cast("H")
+    all_positions = memoryview(positions).cast("B").cast("I")
+    out = [bytearray() for _ in range(5)]
+    windows = floor = suppressed = literal = 0
+    at = 0
+    spans = zip(memoryview(lengths).cast("B").cast("I"), memoryview(sizes).cast("B").cast("I"), strict=True)
+    for passage, (length, size) in enumerate(spans):
+        grams = range(at, at + size)
+        at += size
+        count = length - RECIPE.k + 1
+        if count < 1:
+            continue
+        eligible = {all_positions[i]: i for i in grams}
+        free = {p: i for p, i in eligible.items() if not (common and common.find(all_keys[i])[1])}
+        marks = {p: mark(all_keys[i], all_checks[i]) for p, i in free.items() if not flags[i] & VERBATIM}
+        kept = {min(free), max(free)} if free else set()
+        width = min(RECIPE.w, count)
+        for first in range(count - width + 1):
+            window = [p for p in range(first, first + width) if p in free]
+            windows += 1
+            if window:
+                best = min(window, key=lambda p: (all_keys[free[p]] & 1 == 0, all_keys[free[p]] >> 1, -p))
+                kept.add(best)
+                literal += all_keys[free[best]] & 1 == 0
+            elif any(p in eligible for p in range(first, first + width)):
+                suppressed += 1
+            else:
+                floor += 1
+        for p in sorted(kept):
+            i = free[p]
+            words = all_checks[i] & WORDS | (flags[i] & 3) << 14
+            parts = (all_keys[i], 8), (passage, 4), (p, 4), (words, 2)
+            for column, (value, width_) in zip(out, parts, strict=False):
+                column += value.to_bytes(width_, "little")
+            out[4] += _near(marks, p)
+    return (*map(bytes, out), (windows, floor, suppressed, literal))  # type: ignore[return-value]
+
+
+def kernel_tables() -> tuple[int, int, int, int, int, bytes, bytes, bytes, bytes, bytes, bytes]:
+    """What the kernel's ``setup`` takes: k, w, distinct, structure, shingle, then tables of little-endian integers.
 
     The tables: keyword hashes that are structural and those that are not (u64), the code points that stand
     alone and those that separate (pairs of u32, inclusive), structural punctuation (bytes), the MinHash
@@ -283,6 +396,7 @@ def kernel_tables() -> tuple[int, int, int, int, bytes, bytes, bytes, bytes, byt
     parameters = b"".join(value.to_bytes(4, "little") for value in (*minhash.A, *minhash.B))
     return (
         RECIPE.k,
+        RECIPE.w,
         RECIPE.distinct,
         RECIPE.structure,
         RECIPE.shingle,

@@ -1,6 +1,6 @@
 """Opinion: policies and the verdicts they give. It reads no dataset and no index."""
 
-from provenance.policy.judge import ORDER, Finding, Judged, judge, severest
+from provenance.policy.judge import ORDER, Finding, Judged, fails, judge, severest
 from provenance.policy.schema import SHIPPED, Loaded, Policy, load, parse, shipped
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Judged",
     "Loaded",
     "Policy",
+    "fails",
     "judge",
     "load",
     "parse",

@@ -44,6 +44,11 @@ def severest(actions: Iterable[Action]) -> Action:
     return max(actions, key=ORDER.index, default=Action.ALLOW)
 
 
+def fails(verdict: Action) -> bool:
+    """Whether a verdict fails a gate: block, and quarantine, since nothing here takes the text out."""
+    return verdict in (Action.BLOCK, Action.QUARANTINE)
+
+
 def judge(address: Address, content: str, tokens: int, matches: Iterable[Match], policy: Policy) -> Finding:
     """Judge one text: every rule of the policy speaks on every match, and the most severe action stands.
 

@@ -58,7 +58,7 @@ class Report(msgspec.Struct, frozen=True):
     findings_omitted: int
 
 
-def promise(manifest: index.segment.Manifest | None) -> str:
+def promise(state: index.Info | None) -> str:
     """The guarantee of the recipe in use, with what it does not cover in this index."""
     text = (
         f"Every run of {RECIPE.t} or more tokens that a text shares with a passage of an indexed output, verbatim "
@@ -66,13 +66,14 @@ def promise(manifest: index.segment.Manifest | None) -> str:
         "window is suppressed or, for renaming, has no structured gram. A run that is found without variety, or is too "
         "short for a copy, is listed as an idiom and never blocks."
     )
-    if manifest is None:
+    if state is None:
         return text
+    counts = state.counts
     return (
-        f"{text} Of {manifest.windows:,} windows in this index {manifest.windows_floor:,} are suppressed by the "
-        f"distinct floor, {manifest.windows_commons:,} by commons ({', '.join(manifest.commons) or 'none'}), and "
-        f"{manifest.windows_literal:,} are covered verbatim only; {manifest.short_ingredients:,} outputs "
-        f"({manifest.short_tokens:,} of {manifest.all_tokens:,} tokens) are too short for a gram and are found as "
+        f"{text} Of {counts.windows:,} windows in this index {counts.windows_floor:,} are suppressed by the "
+        f"distinct floor, {counts.windows_commons:,} by commons ({', '.join(state.commons) or 'none'}), and "
+        f"{counts.windows_literal:,} are covered verbatim only; {counts.short_ingredients:,} outputs "
+        f"({counts.short_tokens:,} of {counts.all_tokens:,} tokens) are too short for a gram and are found as "
         "whole texts only."
     )
 
@@ -88,8 +89,8 @@ def collect(out: Path, loaded: Loaded, index_path: Path | None = None) -> Report
         folded = _Fold(loaded.policy)
         with files.replacing(out / "findings.parquet") as file:
             _write(file, folded.through(scan.read(out, done)))
-        manifest = index.info(index_path).segment if index_path is not None else None
-        report = _report(done, folded, loaded, promise(manifest))
+        state = index.info(index_path) if index_path is not None else None
+        report = _report(done, folded, loaded, promise(state))
         with files.replacing(out / "report.json") as file:
             file.write(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     return report

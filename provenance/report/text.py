@@ -44,9 +44,9 @@ def summary(report: Report) -> Iterator[str]:
 
 def findings(report: Report, limit: int, idioms: bool = False) -> Iterator[tuple[str, list[str]]]:
     """The findings as (verdict, lines), the most severe first; those that are idioms alone on demand."""
-    listed = [one for one in report.findings if idioms or not _is_idiom(one)]
+    listed = [one for one in report.findings if idioms or not is_idiom(one)]
     for finding in listed[:limit]:
-        yield finding.verdict, list(_finding(finding))
+        yield finding.verdict, list(finding_lines(finding))
     more = len(listed) - len(listed[:limit])
     if more and limit:
         yield "", [f"... and {more:,} more in report.json and findings.parquet (--show N lists more here)"]
@@ -57,14 +57,17 @@ def findings(report: Report, limit: int, idioms: bool = False) -> Iterator[tuple
         yield "", [f"{report.findings_omitted:,} more texts, no more severe, are in findings.parquet alone"]
 
 
-def _is_idiom(finding: Finding) -> bool:
+def is_idiom(finding: Finding) -> bool:
+    """Whether a text shares idioms only."""
     return all(one.match.grade is Grade.IDIOM for one in finding.matches)
 
 
-def _finding(finding: Finding) -> Iterator[str]:
+def finding_lines(finding: Finding) -> Iterator[str]:
+    """A finding: where, what, from whom, and the rule that decided."""
     address = finding.address
     field = f", {plain(address.field)}" if address.field else ""
-    yield f"{finding.verdict.upper()}  {plain(address.file)}, row {address.row}{field}  [{finding.id}]"
+    row = f", row {address.row}{field}" if address.field else ""
+    yield f"{finding.verdict.upper()}  {plain(address.file)}{row}  [{finding.id}]"
     for one in finding.matches:
         yield from _match(one)
 
@@ -94,8 +97,15 @@ def likeness(match: Match) -> str:
         return "no text to compare"
     if match.similarity is Similarity.EXACT:
         return f"exact, {match.grade}: all {match.tokens:,} tokens"
-    share = f"{match.ingredient_coverage:.0%} of the output"
-    return f"{match.similarity}, {match.grade}: {match.tokens:,} tokens verified, {match.run:,} in one run, {share}"
+    words = f", {match.verbatim:,} of them word for word" if match.similarity is Similarity.RENAMED else ""
+    share = (
+        f"{match.ingredient_coverage:.0%} of the output (its tokens {match.ingredient_start}-{match.ingredient_end})"
+    )
+    rare = "" if match.rarity <= 1 else f"; its rarest gram stands in {match.rarity:,} indexed places"
+    return (
+        f"{match.similarity}, {match.grade}: {match.tokens:,} tokens verified{words}, {match.run:,} in one run, "
+        f"{share}{rare}"
+    )
 
 
 def origin(match: Match) -> str:

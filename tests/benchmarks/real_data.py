@@ -107,10 +107,10 @@ def edits(transcripts: Path) -> None:
     table(["assistant", "edit calls in the raw files", "read", "share"], rows)
 
 
-def covered(text: bytes, bloom: Any, grams: Any) -> tuple[int, int]:
+def covered(text: bytes, grams: Any) -> tuple[int, int]:
     """Tokens of a text, and how many of them lie in a gram of the table."""
     offsets = np.array([0, len(text)], np.int64)
-    counts, _, hits = fingerprint.engine.probe(text, offsets, bloom, grams)
+    counts, _, (hits,), _ = fingerprint.engine.probe(text, offsets, (grams,), (bytes(len(grams) // 4096),))
     tokens = int(np.frombuffer(counts, "<u4")[0])
     mask = np.zeros(tokens, np.bool_)
     for position in np.frombuffer(hits, matching.HIT)["position"]:
@@ -118,9 +118,9 @@ def covered(text: bytes, bloom: Any, grams: Any) -> tuple[int, int]:
     return tokens, int(mask.sum())
 
 
-def unsubtracted(transcripts: Path) -> tuple[bytes, bytes]:
+def unsubtracted(transcripts: Path) -> bytes:
     """The grams of everything that the sessions wrote, before what they had been shown is taken out."""
-    from provenance.index import bloom
+    from provenance.index import table as tables
 
     keys = []
     for path in sorted(transcripts.rglob("*.jsonl")):
@@ -129,20 +129,19 @@ def unsubtracted(transcripts: Path) -> tuple[bytes, bytes]:
             events, _ = capture.read(path, assistant)
             blocks = (novelty.encode(b) for e in events if isinstance(e, Wrote) for b in e.blocks)
             keys.extend(np.frombuffer(fingerprint.engine.measure(block)[2], "<u8") for block in blocks)
-    grams = np.unique(np.concatenate(keys))
-    return bloom.build(grams), grams.tobytes()
+    return tables.of(np.unique(np.concatenate(keys)))
 
 
 def commits(path: Path, index: Index, transcripts: Path) -> None:
     """The share of tokens covered in hunks of LONG tokens and more, per repository."""
-    buffers = index.segment.buffers
+    (part,) = index.segments
     everything = unsubtracted(transcripts)
     sums: dict[str, Counter[str]] = {}
     for row in pq.read_table(path).to_pylist():
         text = row["added_text"].encode()
-        tokens, found = covered(text, buffers["bloom"], buffers["grams"])
+        tokens, found = covered(text, part.maps["grams"])
         if tokens >= LONG:
-            _, written = covered(text, *everything)
+            _, written = covered(text, everything)
             sums.setdefault(row["repo"], Counter()).update(tokens=tokens, found=found, written=written)
     rows: list[list[object]] = [
         [repo, s["tokens"], s["found"] / s["tokens"], s["written"] / s["tokens"]] for repo, s in sorted(sums.items())

@@ -183,14 +183,15 @@ def test_bad_input_is_named_and_exits_with_two(ready: Run, tmp_path: Path, what:
 
 def test_an_index_with_a_flipped_byte_is_never_scanned_with(ready: Run, tmp_path: Path) -> None:
     data = dataset(tmp_path / "train.parquet", human(1))
-    postings = next(Path(".provenance/index/segments").iterdir()) / "postings"
-    content = bytearray(postings.read_bytes())
-    content[10] ^= 4
-    postings.write_bytes(bytes(content))
+    grams = next(Path(".provenance/index/segments").iterdir()) / "grams"
+    content = bytearray(grams.read_bytes())
+    for page in range(4096, len(content), 4096):  # a scan checks the pages that it reads
+        content[page + 10] ^= 4
+    grams.write_bytes(bytes(content))
     for arguments in (["gate", data], ["index", "verify"]):
         said = ready(*arguments)
         assert said.code == 2
-        assert f"{postings}: damaged" in said.err
+        assert f"{grams}: damaged" in said.err
 
 
 def test_an_index_of_another_recipe_is_refused(ready: Run, tmp_path: Path) -> None:

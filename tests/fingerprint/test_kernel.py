@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +19,8 @@ from hypothesis import strategies as st
 
 from provenance.fingerprint import reference
 from provenance.fingerprint.recipe import RECIPE, Recipe
-from provenance.index import bloom
+from provenance.fingerprint.table import PAGE, Layout
+from tests.fingerprint.plain import table_of, unchecked
 
 try:
     from provenance.fingerprint import _kernel as kernel
@@ -29,6 +31,7 @@ except ImportError:
 
 kernel.setup(*reference.kernel_tables())
 
+ROOT = Path(__file__).parents[2]
 K = RECIPE.k
 OF_ONE_TEXT = ("tokens", "normal_form", "measure", "shingles", "signature")
 VOCABULARY = (
@@ -67,9 +70,21 @@ def keys_of(text: bytes) -> np.ndarray:
     return np.frombuffer(reference.measure(text)[2], "<u8")
 
 
-def filter_and_grams(keys: np.ndarray) -> tuple[bytes, bytes]:
-    grams = np.unique(keys.astype("<u8"))
-    return bloom.build(grams), grams.tobytes()
+NOTHING = table_of([])
+
+
+def probe(engine, data, offsets, tables):
+    """A probe of tables of which no page is checked."""
+    return engine.probe(data, offsets, tables, unchecked(*tables))
+
+
+def pages(blob: bytes) -> list[int]:
+    return list(struct.unpack(f"<{len(blob) // 4}I", blob))
+
+
+def hits_of(answer: tuple) -> list[tuple]:
+    """The hits of a probe of one table."""
+    return list(reference.HIT.iter_unpack(answer[2][0]))
 
 
 @pytest.mark.parametrize("function", OF_ONE_TEXT)
@@ -88,60 +103,139 @@ def test_kernel_and_reference_agree_on_a_text(function, text):
 
 
 @long
-@given(data=TEXTS, cuts=st.lists(st.floats(0, 1), max_size=6))
-def test_kernel_and_reference_agree_on_the_signatures_of_many_texts(data, cuts):
+@given(data=TEXTS, cuts=st.lists(st.floats(0, 1), max_size=6), seed=st.integers(0, 1 << 32))
+def test_kernel_and_reference_agree_on_the_signatures_of_many_texts(data, cuts, seed):
     offsets = packed(sorted(round(cut * len(data)) for cut in cuts))
-    assert reference.signatures(data, offsets) == kernel.signatures(data, offsets)
+    wanted = bytes(random.Random(seed).choices([0, 1, 255], k=max(0, len(cuts) - 1)))
+    whole = reference.signatures(data, offsets)
+    assert whole == kernel.signatures(data, offsets)
+    rows = [whole[512 * i : 512 * i + 512] for i, one in enumerate(wanted) if one]
+    assert b"".join(rows) == reference.signatures(data, offsets, wanted) == kernel.signatures(data, offsets, wanted)
 
 
 @long
 @given(
     data=sources() | TEXTS,
     cuts=st.lists(st.floats(0, 1), max_size=6),
-    every=st.integers(1, 7),
+    every=st.lists(st.integers(1, 7), max_size=3),
     others=st.lists(st.integers(0, 2**64 - 1), max_size=20),
 )
 def test_kernel_and_reference_agree_on_hits(data, cuts, every, others):
     offsets = packed(sorted(round(cut * len(data)) for cut in cuts))
-    keys = np.concatenate([keys_of(data)[::every], np.array(others, np.uint64)])
-    sieve, grams = filter_and_grams(keys)
-    expected = reference.probe(data, offsets, sieve, grams)
-    assert expected == kernel.probe(data, offsets, sieve, grams)
-    assert expected == kernel.probe(data, offsets, b"", grams)
+    keys = keys_of(data).tolist()
+    tables = [table_of([*keys[::step], *keys[: 5 * step], *others]) for step in every]
+    assert probe(reference, data, offsets, tables)[:3] == probe(kernel, data, offsets, tables)[:3]
+
+
+@pytest.mark.parametrize("length", [K, K + 3, *BLOCK_EDGES, 1400])
+@pytest.mark.parametrize("every", [1, 5, 97])
+def test_kernel_and_reference_agree_on_the_marks_around_a_hit_at_every_edge_of_a_block(length, every):
+    rng = random.Random(length)
+    words = [rng.choice(VOCABULARY[:30]) + str(rng.randrange(40)) * rng.randrange(2) for _ in range(length)]
+    # A row without an eligible gram in the middle, so that some neighbours have no mark.
+    words[length // 2 : length // 2 + 40 * (length > 300)] = ["0"] * (40 * (length > 300))
+    text = " ".join(words).encode()
+    tables = [table_of(keys_of(text)[::every].tolist())]
+    expected, answer = (probe(one, text, packed([0, len(text)]), tables) for one in (reference, kernel))
+    assert expected[:3] == answer[:3]
+    assert hits_of(answer) or not len(keys_of(text))
+
+
+@long
+@given(
+    keys=st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 40), max_size=200),
+    absent=st.lists(st.integers(0, 2**64 - 1), max_size=20),
+    most=st.integers(0, 5000),
+)
+def test_kernel_and_reference_find_the_same_keys(keys, absent, most):
+    asked = struct.pack(f"<{len(keys + absent)}Q", *keys, *absent)
+    table = table_of(keys, max(most, len(keys)))
+    answer = kernel.find(asked, table, *unchecked(table))
+    assert reference.find(asked, table, *unchecked(table))[:2] == answer[:2]
+    counts = struct.unpack(f"<{len(keys + absent)}I", answer[1])
+    assert counts == tuple(keys.count(key) for key in keys + absent)
+
+
+@settings(deadline=None, max_examples=40)
+@given(data=sources(), seed=st.integers(0, 1 << 32), every=st.integers(1, 5), many=st.sampled_from([0, 700, 7000]))
+def test_an_answer_depends_on_checked_and_on_touched_pages_alone(data, seed, every, many):
+    """What is neither checked before nor touched may hold anything. The header is checked on opening."""
+    rng = random.Random(seed)
+    others = [rng.getrandbits(64) for _ in range(many)]
+    whole = table_of([*keys_of(data)[::every].tolist(), *others])
+    count = len(whole) // PAGE
+    checked = b"\1" + bytes(rng.choices([0, 1], [3, 1], k=count - 1))
+    offsets, asked = packed([0, len(data)]), keys_of(data)[::3].tobytes() + struct.pack("<2Q", *[*others, 1, 2][:2])
+    probed, found = kernel.probe(data, offsets, [whole], [checked]), kernel.find(asked, whole, checked)
+    for answer, touched in ((probed, pages(probed[3][0])), (found, pages(found[2]))):
+        assert not {page for page in touched if page >= count or checked[page]}
+        junk = b"".join(
+            whole[page * PAGE : (page + 1) * PAGE] if checked[page] or page in touched else rng.randbytes(PAGE)
+            for page in range(count)
+        )
+        again = (
+            kernel.probe(data, offsets, [junk], [checked]) if answer is probed else kernel.find(asked, junk, checked)
+        )
+        assert answer == again
+
+
+def test_of_a_table_that_is_checked_nothing_is_touched():
+    text = b"for i in range ( n ) : total [ i ] = f ( x , y ) + z * 3 ; return total"
+    table = table_of(keys_of(text).tolist())
+    checked = b"\1" * (len(table) // PAGE)
+    for engine in (reference, kernel):
+        assert (b"",) == engine.probe(text, packed([0, len(text)]), [table], [checked])[3]
+        assert b"" == engine.find(keys_of(text).tobytes(), table, checked)[2]
+        assert any(pages(probe(engine, text, packed([0, len(text)]), [table])[3][0]))
 
 
 def test_every_gram_of_an_indexed_text_is_a_hit():
     text = b"".join(b"value_%d = compute(%d, other) ; " % (i % 40, i) for i in range(500))
-    sieve, grams = filter_and_grams(keys_of(text))
-    counts, streams, hits = kernel.probe(b"## " + text, packed([3, 3 + len(text)]), sieve, grams)
-    tokens, stream, keys, checks, positions = kernel.measure(text)
-    records = list(reference.HIT.iter_unpack(hits))
-    assert (tokens, stream) == (*struct.unpack("<I", counts), *struct.unpack("<Q", streams))
+    table = table_of(keys_of(text).tolist())
+    answer = probe(kernel, b"## " + text, packed([3, 3 + len(text)]), [table])
+    tokens, stream, _, checks, positions = kernel.measure(text)
+    records = hits_of(answer)
+    assert (tokens, stream) == (*struct.unpack("<I", answer[0]), *struct.unpack("<Q", answer[1]))
     assert list(struct.unpack(f"<{len(positions) // 4}I", positions)) == [hit[1] for hit in records]
-    assert list(struct.unpack(f"<{len(checks) // 2}H", checks)) == [hit[5] for hit in records]
-    table = np.frombuffer(grams, "<u8")
-    assert np.frombuffer(keys, "<u8").tolist() == [int(table[hit[4]]) for hit in records]
+    assert list(struct.unpack(f"<{len(checks) // 2}H", checks)) == [hit[6] for hit in records]
+    places = Layout(table).places
+    assert (keys_of(text) * np.uint64(0x9E3779B97F4A7C15)).tolist() == [places[hit[4]] for hit in records]
     spans = kernel.tokens(text)
     assert [(spans[hit[1]][0], spans[hit[1] + K - 1][1]) for hit in records] == [hit[2:4] for hit in records]
 
 
-def test_of_equal_grams_the_last_number_counts_as_in_the_reference():
+def test_of_equal_grams_the_first_number_is_given_and_how_many_there_are():
     text = b"for i in range ( n ) : total [ i ] = f ( x , y ) + z * 3 ; return total"
-    keys = np.sort(np.repeat(keys_of(text), 3)).tobytes()
-    assert reference.probe(text, packed([0, len(text)]), b"", keys) == kernel.probe(
-        text, packed([0, len(text)]), b"", keys
-    )
+    table = table_of(np.repeat(keys_of(text), 3).tolist())
+    found = hits_of(probe(kernel, text, packed([0, len(text)]), [table]))
+    places = Layout(table).places
+    assert found
+    assert {3} == {hit[5] for hit in found}
+    assert all(places[hit[4] : hit[4] + 3] == [places[hit[4]]] * 3 for hit in found)
+    assert all(hit[4] == 0 or places[hit[4] - 1] != places[hit[4]] for hit in found)
 
 
-def test_without_filter_and_grams_there_are_counts_and_no_hits():
-    assert (b"\2\0\0\0", struct.pack("<Q", reference.measure(b"a b")[1]), b"") == kernel.probe(
-        b"a b", packed([0, 3]), b"", b""
-    )
+def test_each_table_has_its_own_hits():
+    text = b"for i in range ( n ) : total [ i ] = f ( x , y ) + z * 3 ; return total if more else rest [ 7 ]"
+    keys = keys_of(text).tolist()
+    tables = [table_of(part) for part in (keys[:3], [], keys[3:], keys)]
+    _, _, hits, touched = probe(kernel, text, packed([0, len(text)]), tables)
+    assert [3, 0, len(keys) - 3, len(keys)] == [len(one) // reference.HIT.size for one in hits]
+    assert [True, False, True, True] == [bool(one) for one in touched]
+    positions = [[hit[1] for hit in reference.HIT.iter_unpack(one)] for one in hits]
+    assert positions[3] == sorted(positions[0] + positions[2])
+
+
+@pytest.mark.parametrize("tables", [[], (), [NOTHING], [NOTHING] * 256], ids=len)
+def test_without_grams_there_are_counts_and_no_hits(tables):
+    counts, streams, hits, touched = probe(kernel, b"a b", packed([0, 3]), tables)
+    assert (b"\2\0\0\0", struct.pack("<Q", reference.measure(b"a b")[1])) == (counts, streams)
+    assert (b"",) * len(tables) == hits == touched
 
 
 @pytest.mark.parametrize("offsets", [[], [0], [5]])
 def test_no_texts_give_nothing(offsets):
-    assert (b"", b"", b"") == kernel.probe(b"a b c d e", packed(offsets), b"", b"")
+    assert (b"", b"", (b"",), (b"",)) == probe(kernel, b"a b c d e", packed(offsets), [NOTHING])
     assert b"" == kernel.signatures(b"a b c d e", packed(offsets))
 
 
@@ -153,8 +247,8 @@ def test_a_slice_of_a_larger_buffer_reads_as_its_copy(text, before, after):
     for function in OF_ONE_TEXT:
         assert getattr(kernel, function)(text) == getattr(kernel, function)(part)
     offsets = packed([len(before), len(before) + len(text)])
-    sieve, grams = filter_and_grams(keys_of(text))
-    assert kernel.probe(text, packed([0, len(text)]), sieve, grams) == kernel.probe(whole, offsets, sieve, grams)
+    tables = [table_of(keys_of(text).tolist())]
+    assert probe(kernel, text, packed([0, len(text)]), tables) == probe(kernel, whole, offsets, tables)
     assert kernel.signatures(text, packed([0, len(text)])) == kernel.signatures(whole, offsets)
 
 
@@ -180,21 +274,78 @@ def test_bad_offsets_are_refused(offsets):
     with pytest.raises(ValueError, match=r"offsets: text \d ends before it starts or lies outside the 5 bytes"):
         kernel.signatures(b"a b c", packed(offsets))
     with pytest.raises(ValueError, match="offsets"):
-        kernel.probe(b"a b c", packed(offsets), b"", b"")
+        probe(kernel, b"a b c", packed(offsets), [NOTHING])
 
 
-@pytest.mark.parametrize(
-    ("offsets", "sieve", "grams", "message"),
-    [
-        (b"\0" * 7, b"", b"", "offsets: 7 bytes, not a multiple of 8"),
-        (b"\0" * 12, b"", b"", "offsets: 12 bytes, not a multiple of 8"),
-        (b"\0" * 16, b"\0" * 31, b"", "bloom: 31 bytes, not a multiple of 32"),
-        (b"\0" * 16, b"", b"\0" * 9, "grams: 9 bytes, not a multiple of 8"),
-    ],
-)
-def test_buffers_of_the_wrong_size_are_refused(offsets, sieve, grams, message):
-    with pytest.raises(ValueError, match=message):
-        kernel.probe(b"a b c", offsets, sieve, grams)
+SOUND = table_of(range(1, 200))
+
+
+def with_header(**fields: int) -> bytes:
+    """A table whose header says something else."""
+    names = ("magic", "count", "blocks", "bits", "width")
+    held = dict(zip(names, struct.unpack_from("<8sQQII", SOUND), strict=True)) | fields
+    return struct.pack("<8sQQII", *held.values()) + SOUND[32:]
+
+
+NO_TABLES = {
+    "empty": b"",
+    "short": SOUND[: PAGE - 1],
+    "header alone": SOUND[:PAGE],
+    "a page less": SOUND[:-PAGE],
+    "a byte less": SOUND[:-1],
+    "a byte more": SOUND + b"\0",
+    "a page more": SOUND + bytes(PAGE),
+    "another magic": b"pvtable2" + SOUND[8:],
+    "more keys": with_header(count=5000),
+    "keys without end": with_header(count=2**64 - 1),
+    "2**32 keys": with_header(count=2**32),
+    "no blocks": with_header(blocks=0),
+    "too many blocks": with_header(blocks=2**32 + 1),
+    "blocks that overflow": with_header(blocks=2**59),
+    "too many bits": with_header(bits=25),
+    "bits that overflow": with_header(bits=2**32 - 1),
+    "more buckets": with_header(bits=20),
+    "no width": with_header(width=0),
+    "too much width": with_header(width=9),
+    "bits and width that do not make a key": with_header(bits=0, width=7),
+}
+ENGINES = pytest.mark.parametrize("engine", [reference, kernel], ids=["reference", "kernel"])
+
+
+@ENGINES
+@pytest.mark.parametrize("what", NO_TABLES)
+def test_what_is_no_table_is_refused(engine, what):
+    wrong = NO_TABLES[what]
+    with pytest.raises(ValueError, match="table"):
+        probe(engine, b"a b c", packed([0, 5]), [NOTHING, wrong])
+    with pytest.raises(ValueError, match="table"):
+        engine.find(bytes(8), wrong, *unchecked(wrong))
+    if wrong:  # to select, nothing is no commons
+        with pytest.raises(ValueError, match="table"):
+            engine.select(b"", b"", b"", b"", b"", b"", wrong)
+
+
+def test_buffers_of_the_wrong_size_are_refused():
+    for offsets in (bytes(7), bytes(12)):
+        with pytest.raises(ValueError, match=f"offsets: {len(offsets)} bytes, not a multiple of 8"):
+            probe(kernel, b"a b c", offsets, [NOTHING])
+    for engine in (reference, kernel):
+        for wanted in (b"", b"\1\1"):
+            with pytest.raises(ValueError, match=f"wanted: {len(wanted)} bytes for 1 texts"):
+                engine.signatures(b"a b c", packed([0, 5]), wanted)
+    with pytest.raises(ValueError, match="keys: 9 bytes, not a multiple of 8"):
+        kernel.find(bytes(9), NOTHING, *unchecked(NOTHING))
+    with pytest.raises(ValueError, match=r"tables: 257, .* at most 256"):
+        probe(kernel, b"a b c", packed([0, 5]), [NOTHING] * 257)
+    with pytest.raises(ValueError, match="tables: 2, and 1 of what was checked"):
+        kernel.probe(b"a b c", packed([0, 5]), [NOTHING] * 2, unchecked(NOTHING))
+    for checked in (b"", bytes(2), bytes(len(NOTHING) // PAGE + 1)):
+        for call in (
+            lambda checked=checked: kernel.probe(b"a b c", packed([0, 5]), [NOTHING], [checked]),
+            lambda checked=checked: kernel.find(bytes(8), NOTHING, checked),
+        ):
+            with pytest.raises(ValueError, match=f"checked: {len(checked)} bytes for {len(NOTHING) // PAGE} pages"):
+                call()
 
 
 @pytest.mark.parametrize("function", OF_ONE_TEXT)
@@ -209,22 +360,32 @@ def test_what_is_no_contiguous_buffer_is_refused(function):
 
 def test_wrong_arguments_are_refused():
     offsets, gaps = packed([0, 1]), memoryview(bytes(64))[::2]
-    for arguments in ((), (b"a",), (b"a", None), ("a", offsets), (b"a", offsets, b"")):
+    for arguments in ((), (b"a",), (b"a", None), ("a", offsets), (b"a", offsets, ""), (b"a", offsets, b"1", b"")):
         with pytest.raises(TypeError):
             kernel.signatures(*arguments)
-    for arguments in ((b"a", offsets, b""), (b"a", offsets, "", b""), (b"a", offsets, b"", None)):
+    one = [NOTHING], unchecked(NOTHING)
+    for arguments in ((b"a", offsets, one[0]), (b"a", offsets, None, one[1]), (b"a", offsets, one[0], None)):
         with pytest.raises(TypeError):
             kernel.probe(*arguments)
-    for arguments in ((gaps, offsets, b"", b""), (b"a", gaps, b"", b""), (b"a", offsets, gaps, b"")):
+    for tables, checked in (([1], [b"0"]), (["x"], [b"0"]), (one[0], ["x"]), (one[0], [None])):
+        with pytest.raises(TypeError):
+            kernel.probe(b"a", offsets, tables, checked)
+    for arguments in ((gaps, offsets, *one), (b"a", gaps, *one), (b"a", offsets, [gaps], one[1])):
         with pytest.raises((BufferError, ValueError)):
             kernel.probe(*arguments)
+    for arguments in ((), (bytes(8), NOTHING), (bytes(8), None, b""), ("12345678", *one), (bytes(8), [NOTHING], b"")):
+        with pytest.raises(TypeError):
+            kernel.find(*arguments)
+    for arguments in ((), (b"",) * 6, (*(b"",) * 6, None), (*(b"",) * 8,)):
+        with pytest.raises(TypeError):
+            kernel.select(*arguments)
 
 
 @pytest.mark.parametrize(
     ("at", "value"),
     [
-        *((0, 0), (0, 65), (0, -1), (1, K + 1), (1, -1), (2, -1), (2, K + 1), (3, 0), (3, 65)),
-        *((4, b"1234567"), (5, bytes(8 * 2048)), (6, bytes(4)), (7, bytes(9)), (9, b""), (9, bytes(1020))),
+        *((0, 0), (0, 65), (0, -1), (1, 0), (1, -1), (2, K + 1), (2, -1), (3, -1), (3, K + 1), (4, 0), (4, 65)),
+        *((5, b"1234567"), (6, bytes(8 * 2048)), (7, bytes(4)), (8, bytes(9)), (10, b""), (10, bytes(1020))),
     ],
 )
 def test_setup_refuses_tables_of_the_wrong_size_and_keeps_the_old_ones(at, value):
@@ -247,6 +408,9 @@ def test_setup_may_be_called_again_with_another_recipe(recipe, monkeypatch):
         kernel.setup(*reference.kernel_tables())
         assert reference.measure(text) == kernel.measure(text)
         assert reference.shingles(text) == kernel.shingles(text)
+        tables = [table_of(keys_of(text)[::3].tolist())]
+        offsets = packed([0, len(text)])
+        assert probe(reference, text, offsets, tables)[:3] == probe(kernel, text, offsets, tables)[:3]
     finally:
         monkeypatch.undo()
         kernel.setup(*reference.kernel_tables())
@@ -257,11 +421,12 @@ def test_before_setup_every_function_says_what_is_missing():
     program = (
         "import importlib.util as u; s = u.find_spec('provenance.fingerprint._kernel'); import importlib\n"
         "k = u.module_from_spec(s); s.loader.exec_module(k)\n"
-        "try: k.measure(b'a')\n"
-        "except RuntimeError as e: print(e)"
+        "for call in (lambda: k.measure(b'a'), lambda: k.probe(b'a', b'', [], []), lambda: k.select(*[b''] * 7)):\n"
+        "    try: call()\n"
+        "    except RuntimeError as e: print(e)"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "_kernel: call setup(*reference.kernel_tables()) first\n" == run.stdout
+    assert "_kernel: call setup(*reference.kernel_tables()) first\n" * 3 == run.stdout
 
 
 def test_threads_do_not_disturb_each_other():
@@ -282,17 +447,22 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of 
 
 
 def in_a_process(program: str) -> str:
+    # Behind all others, so that the package is the one that is installed.
+    program = f"import sys; sys.path.append({str(ROOT)!r})\n{program}"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return run.stdout
 
 
 @LINUX
-def test_a_probe_takes_no_more_memory_for_a_longer_text():
+@pytest.mark.parametrize("line", ["total = total + value ;  ", "for name in a , b : c [ d ] = e . f ( g ) ; "])
+def test_a_probe_takes_no_more_memory_for_a_longer_text(line):
+    """With grams to look up, and without: the first line is of too few symbols."""
     program = (
         "import resource, struct; from provenance.fingerprint import _kernel, engine\n"
-        "text = b'total = total + value ;  ' * 1_000_000\n"
+        "from tests.fingerprint.plain import table_of, unchecked; tables = [table_of(range(99))]\n"
+        f"text = {line!r}.encode() * 1_000_000\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "_kernel.probe(text, struct.pack('<2q', 0, len(text)), bytes(32), b'01234567')\n"
+        "_kernel.probe(text, struct.pack('<2q', 0, len(text)), tables, unchecked(*tables))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )
     assert 4096 > int(in_a_process(program))

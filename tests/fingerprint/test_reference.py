@@ -6,13 +6,13 @@ import random
 import struct
 
 import datasketch
-import numpy as np
 import pytest
 import xxhash
 
 from provenance.fingerprint import exact_digest, minhash, reference
 from provenance.fingerprint.recipe import RECIPE
-from provenance.index import bloom
+from provenance.fingerprint.table import PAGE, place
+from tests.fingerprint.plain import table_of, unchecked
 
 CODE = b"""
 def total_price(items, rate):
@@ -222,12 +222,15 @@ def test_the_permutations_are_those_of_datasketch():
     assert b.tolist() == list(minhash.B)
 
 
-def test_probe_gives_number_span_and_check_of_each_hit_in_order():
-    grams = sorted({keys(CODE)[3], keys(CODE)[9], 5})
-    table = np.array(grams, "<u8")
+def test_probe_gives_span_numbers_check_and_marks_of_each_hit_in_order():
+    grams = sorted([keys(CODE)[3], keys(CODE)[9], keys(CODE)[9], 5], key=place)
     data, offsets = b"zz " + CODE + CODE, struct.pack("<3q", 3, 3 + len(CODE), 3 + 2 * len(CODE))
-    counts, streams, hits = reference.probe(data, offsets, bloom.build(table), table.tobytes())
+    held = table_of(grams)
+    counts, streams, (hits,), (touched,) = reference.probe(
+        data, offsets, [held], [b"\1\0\0\1" + bytes(9)[: len(held) // PAGE - 4]]
+    )
     tokens, stream, _, checks, _ = reference.measure(CODE)
+    check = struct.unpack(f"<{len(checks) // 2}H", checks)
     spans = reference.tokens(CODE)
     assert struct.pack("<2I", tokens, tokens) == counts
     assert struct.pack("<2Q", stream, stream) == streams
@@ -238,11 +241,53 @@ def test_probe_gives_number_span_and_check_of_each_hit_in_order():
             spans[position][0],
             spans[position + RECIPE.k - 1][1],
             grams.index(keys(CODE)[position]),
-            struct.unpack_from("<H", checks, 2 * position)[0],
+            grams.count(keys(CODE)[position]),
+            check[position],
+            bytes(reference.mark(keys(CODE)[at], check[at]) if at >= 0 else 0 for at in around),
         )
         for unit in (0, 1)
-        for position in (3, 9)
+        for position, around in ((3, (0, -3, 6, 9)), (9, (6, 3, 12, 15)))
     ] == list(reference.HIT.iter_unpack(hits))
+    assert struct.pack("<2I", 1, 2) == touched
+
+
+def test_a_mark_tells_by_the_key_and_by_the_words_and_is_never_zero():
+    rng = random.Random(1)
+    drawn = [(rng.getrandbits(64), rng.getrandbits(16)) for _ in range(4000)]
+    for key, check in drawn:
+        assert reference.mark(key, check) == reference.mark(key ^ 1, check) == reference.mark(key, check ^ 8)
+        assert reference.mark(key, check) >> 3 == (key >> 1 & 31) or key >> 1 & 31 == 0
+    assert set(range(1, 256)) == {reference.mark(key, check) for key, check in drawn}
+    # A gram under other names has the same five bits, and other words as a rule.
+    renamed = list(
+        zip(struct.unpack(f"<{len(keys(RENAMED))}H", reference.measure(RENAMED)[3]), keys(RENAMED), strict=True)
+    )
+    own = list(zip(struct.unpack(f"<{len(keys(CODE))}H", reference.measure(CODE)[3]), keys(CODE), strict=True))
+    pairs = [(reference.mark(b, a), reference.mark(d, c)) for (a, b), (c, d) in zip(own, renamed, strict=True)]
+    assert all(mine >> 3 == theirs >> 3 or {mine, theirs} & set(range(1, 9)) for mine, theirs in pairs)
+    assert any(mine != theirs for mine, theirs in pairs)
+
+
+def test_a_neighbour_that_is_not_eligible_has_no_mark():
+    text = CODE + b" ".join([b"0,"] * 40) + CODE
+    positions = reference.measure(text)[4]
+    eligible = set(struct.unpack(f"<{len(positions) // 4}I", positions))
+    held = table_of(set(keys(text)))
+    _, _, (hits,), _ = reference.probe(text, struct.pack("<2q", 0, len(text)), [held], unchecked(held))
+    found = {hit[1]: hit[7] for hit in reference.HIT.iter_unpack(hits)}
+    assert found.keys() == eligible
+    for position, around in found.items():
+        assert [position + by in eligible for by in (-3, -6, 3, 6)] == [mark > 0 for mark in around]
+    assert any(0 in around[2:] for position, around in found.items() if position < 50)
+
+
+def test_find_says_where_a_key_stands_and_how_often():
+    grams = sorted([7, 7, 7, 9, 2**64 - 1], key=place)
+    held = table_of(grams)
+    firsts, counts, touched = reference.find(struct.pack("<4Q", 7, 8, 9, 2**64 - 1), held, *unchecked(held))
+    assert (3, 0, 1, 1) == struct.unpack("<4I", counts)
+    assert (grams.index(7), 0, grams.index(9), grams.index(2**64 - 1)) == struct.unpack("<4I", firsts)
+    assert list(range(len(held) // PAGE)) == list(struct.unpack(f"<{len(touched) // 4}I", touched))
 
 
 GOLDEN = {
@@ -256,7 +301,7 @@ GOLDEN = {
     "digest": "f98efc6d4d31c67ae38cedfd33d55df3",
     "shingles": "5a0c3419",
     "signature": "4ad1dc40726c9bbf",
-    "tables": "c07d90698b4a09f6",
+    "tables": "c80701995602d4dc",
 }
 
 

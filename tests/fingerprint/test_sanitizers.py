@@ -45,6 +45,6 @@ def test_no_input_makes_the_kernel_read_outside_its_buffers(tmp_path):
         "PYTHONMALLOC": "malloc",  # or small buffers lie inside arenas, where nothing guards them
         "PYTHONPATH": str(ROOT),
     }
-    fuzz = [sys.executable, str(HERE / "fuzz_kernel.py"), str(kernel), "12", "1"]
+    fuzz = [sys.executable, str(HERE / "fuzz_kernel.py"), str(kernel), "6", "1"]
     run = subprocess.run(fuzz, env=environment, capture_output=True, text=True, timeout=120)
     assert (run.returncode, run.stderr) == (0, "")

@@ -24,7 +24,9 @@ COPY = Match(
     similarity=Similarity.FRAGMENT,
     grade=Grade.COPIED,
     tokens=60,
+    verbatim=60,
     run=60,
+    rarity=1,
     unit_coverage=0.5,
     ingredient_coverage=0.5,
     jaccard=0.0,
@@ -32,6 +34,8 @@ COPY = Match(
     end=200,
     first_line=1,
     last_line=9,
+    ingredient_start=4,
+    ingredient_end=64,
     others=0,
 )
 

@@ -83,7 +83,7 @@ def test_the_report_says_what_was_read_with_what_and_what_was_found(run: Path) -
     assert {"rows": 7, "texts": 5, "nulls": 1, "matched": 4, "skipped": 1} == counts
     assert {"allow": 1, "warn": 0, "quarantine": 1, "block": 2} == report.verdicts
     assert 5 == sum(one["count"] for one in report.matches)
-    assert report.promise == collect.promise(info.segment)
+    assert report.promise == collect.promise(info)
 
 
 def test_the_rules_that_decided_are_listed_with_their_message(run: Path) -> None:
@@ -193,9 +193,9 @@ def test_a_judgement_that_fails_leaves_no_report_of_other_findings(run: Path) ->
 
 
 def test_the_promise_names_the_recipes_length_and_what_the_index_suppresses(run: Path) -> None:
-    part = index.info(run.parent / "index").segment
-    said = collect.promise(part)
+    info = index.info(run.parent / "index")
+    said = collect.promise(info)
     assert said.startswith(collect.promise(None))
     assert f"Every run of {RECIPE.t} or more tokens" in said
-    assert f"Of {part.windows:,} windows in this index" in said
-    assert f"by commons ({', '.join(part.commons)})" in said
+    assert f"Of {info.counts.windows:,} windows in this index" in said
+    assert f"by commons ({', '.join(info.commons)})" in said

@@ -29,7 +29,9 @@ COPY = Match(
     similarity=Similarity.FRAGMENT,
     grade=Grade.COPIED,
     tokens=1060,
+    verbatim=60,
     run=60,
+    rarity=1,
     unit_coverage=0.5,
     ingredient_coverage=0.504,
     jaccard=0.0,
@@ -37,6 +39,8 @@ COPY = Match(
     end=200,
     first_line=3,
     last_line=9,
+    ingredient_start=4,
+    ingredient_end=64,
     others=0,
 )
 SOURCE = "claude-opus-4-5 (anthropic), claude-code 2.1.62, session s1, 2026-03-25T09:00:00.000Z: write of src/a.py"
@@ -88,7 +92,7 @@ def shown(*findings: Finding, limit: int = 20, idioms: bool = False, **facts: An
 def test_a_finding_says_where_what_from_whom_and_by_which_rule() -> None:
     assert [
         "BLOCK  train.parquet, row 7, messages[2].content  [c0ffee]",
-        "    lines 3-9: fragment, copied: 1,060 tokens verified, 60 in one run, 50% of the output",
+        "    lines 3-9: fragment, copied: 1,060 tokens verified, 60 in one run, 50% of the output (its tokens 4-64)",
         f"    recorded as {SOURCE}",
         "    block by no-rival; evidence: transcript",
     ] == shown(finding(COPY, row=7, field="messages[2].content"))
@@ -104,8 +108,9 @@ def test_a_finding_says_where_what_from_whom_and_by_which_rule() -> None:
         ),
         ({"similarity": Similarity.NONE, "tokens": 0}, "lines 3-9: no text to compare"),
         (
-            {"similarity": Similarity.RENAMED, "first_line": 4, "last_line": 4},
-            "line 4: renamed, copied: 1,060 tokens verified, 60 in one run, 50% of the output",
+            {"similarity": Similarity.RENAMED, "first_line": 4, "last_line": 4, "rarity": 3},
+            "line 4: renamed, copied: 1,060 tokens verified, 60 of them word for word, 60 in one run, "
+            "50% of the output (its tokens 4-64); its rarest gram stands in 3 indexed places",
         ),
     ],
 )
