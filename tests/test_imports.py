@@ -14,7 +14,7 @@ ROOT = Path(provenance.__file__).parent
 
 WORDS = {"errors", "model", "files"}
 DOERS = {"fingerprint", "index", "ledger", "store", "capture", "dataset", "policy", "views"}
-JOINERS = {"matching", "ingest", "scan", "report", "background", "checking"}
+JOINERS = {"matching", "ingest", "scan", "report", "background", "checking", "signatures"}
 TOP = {"cli", "__main__"}
 STOREYS = {**dict.fromkeys(WORDS, 0), **dict.fromkeys(DOERS, 1), **dict.fromkeys(JOINERS, 2), **dict.fromkeys(TOP, 3)}
 AMONG_DOERS = {("index", "fingerprint"), ("capture", "fingerprint"), ("store", "fingerprint"), ("views", "fingerprint")}

@@ -1,4 +1,4 @@
-"""``provenance index``: build, add, compact, info, verify, commons."""
+"""``provenance index``: build, add, compact, info, verify; commons and signatures have files of their own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from provenance.cli import commons as commons_command
-from provenance.cli import options
+from provenance.cli import options, signatures
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +32,7 @@ def command() -> None:
 
 
 command.add_command(commons_command.command)
+command.add_command(signatures.command)
 
 
 @command.command()

@@ -437,7 +437,12 @@ def _place(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _evident(one: Ingredient) -> Iterator[Fingerprint]:
-    """The whole text, and the passages that are evidence as a whole: those with a gram of the model's own, or none."""
+    """The whole text, and the passages that are evidence as a whole: those with a gram of the model's own, or none.
+
+    An ingredient of which only the signature is known has neither.
+    """
+    if not one.whole.digest:
+        return
     yield one.whole
     if len(one.passages) == 1 and one.passages[0].digest == one.whole.digest:
         return
