@@ -1,4 +1,4 @@
-"""Signatures out of an index and into a store, as datasketch's ``LeanMinHash`` has them. Parquet, one row an ingredient.
+"""Signatures out of an index and into a store, as datasketch's ``LeanMinHash`` has them: Parquet, a row each.
 
 The column ``minhash`` holds ``LeanMinHash.serialize`` with byte order ``<`` (datasketch 2.0, scheme affine32): seed
 (i64, 1), -128 (i32), 1 (u8), 128 u32. The other columns are the ingredient's id, its tokens and what is known of it.
@@ -99,8 +99,8 @@ def _read(path: Path) -> Iterator[Ingredient]:
             missing = {"id", "tokens", "minhash"} - names
             if missing:
                 raise DatasetError(
-                    f"{path}: no column {', '.join(sorted(missing))} (needed: id, tokens, minhash; see 'provenance index "
-                    "signatures export')"
+                    f"{path}: no column {', '.join(sorted(missing))} (needed: id, tokens, minhash; see "
+                    "'provenance index signatures export')"
                 )
             row = 0
             for batch in file.iter_batches(ROWS):

@@ -60,7 +60,7 @@ def test_what_an_index_exports_another_store_imports_and_finds_similar_texts(tmp
         (b"", "0 bytes"),
         (struct.pack("<qi128I", 1, 128, *range(128)), "524 bytes"),
         (struct.pack("<qiB128I", 2, -128, 1, *range(128)), "seed 2"),
-        (struct.pack("<qiB128I", 1, -128, 2, *range(128)), "scheme 2"),
+        (struct.pack("<qiB128I", 1, -128, 2, *range(128)), "seed 1, 128 values, scheme 2"),
     ],
 )
 def test_a_signature_of_other_parameters_is_refused_with_the_row(tmp_path: Path, lean: bytes, said: str) -> None:

@@ -17,15 +17,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import synthetic
 
 from provenance import index
-from provenance.fingerprint import ENGINE, RECIPE, engine, fingerprint, outline
-from provenance.model import Evidence, Ingredient, Origin, Status, ingredient_id
+from provenance.fingerprint import ENGINE, RECIPE
 
 SIZE = 500e6
 SLICE = 20e6
@@ -95,70 +94,6 @@ def corpus(folders: list[Path], path: Path, slice_: Path) -> tuple[float, float]
     return written / 1e6, size / 1e6
 
 
-VERBS = "load parse merge split fetch store check count group apply build trace order reduce".split()
-NOUNS = "row page user token event price frame batch node edge path cell slot job".split()
-
-
-def expression(rng: random.Random, names: list[str], depth: int = 0) -> str:
-    """A random expression: its structure, not only its names, differs from one to the next."""
-    pick = rng.randrange(9 if depth < 3 else 3)
-    inner = [expression(rng, names, depth + 1) for _ in range(2)] if pick > 2 else []
-    forms = [
-        lambda: rng.choice(names),
-        lambda: str(rng.randrange(1000)),
-        lambda: f"{rng.choice(names)}.{rng.choice(NOUNS)}",
-        lambda: f"{inner[0]} {rng.choice(['+', '-', '*', '%', '//', 'and', 'or', '==', '<', '>='])} {inner[1]}",
-        lambda: f"{rng.choice(VERBS)}({', '.join(inner[: rng.randrange(3)])})",
-        lambda: f"{rng.choice(names)}[{inner[0]}]",
-        lambda: f"[{inner[0]} for {rng.choice(names)} in {inner[1]}]",
-        lambda: f"({inner[0]}, {inner[1]})",
-        lambda: f"{{{rng.choice(NOUNS)!r}: {inner[0]}, **{inner[1]}}}",
-    ]
-    return forms[pick]()
-
-
-def statement(rng: random.Random, names: list[str]) -> str:
-    """A random statement of one or two lines."""
-    a, b = (expression(rng, names) for _ in range(2))
-    pad = "    " * rng.randrange(1, 4)
-    forms = [
-        f"{pad}{rng.choice(names)} = {a}",
-        f"{pad}if {a}:\n{pad}    return {b}",
-        f"{pad}for {rng.choice(names)} in {a}:\n{pad}    {rng.choice(names)} += {b}",
-        f"{pad}while not {a}:\n{pad}    {rng.choice(names)}.append({b})",
-        f"{pad}raise ValueError({a}) from {rng.choice(names)}",
-        f"{pad}assert {a}, {b}",
-        f"{pad}with {rng.choice(VERBS)}({a}) as {rng.choice(names)}:\n{pad}    yield {b}",
-        f"{pad}{rng.choice(names)}.{rng.choice(VERBS)}({a}, {rng.choice(NOUNS)}={b})",
-    ]
-    return rng.choice(forms)
-
-
-def outputs(count: int) -> Iterator[Ingredient]:
-    """Synthetic outputs of about 930 bytes that repeat nothing of each other, under any names."""
-    rng = random.Random(7)
-    for number in range(count):
-        names = [f"{rng.choice(NOUNS)}_{rng.choice(VERBS)}" for _ in range(6)]
-        lines = [f"def {rng.choice(VERBS)}_{number}({', '.join(names[:3])}):"]
-        while sum(map(len, lines)) < 900:
-            lines.append(statement(rng, names))
-        data = "\n".join(lines).encode()
-        origin = Origin("anthropic", "synthetic", "bench", session=str(number // 50), time=f"{number:09d}")
-        yield Ingredient(
-            id=ingredient_id("bench", "s", str(number), "", 0),
-            origin=origin,
-            evidence=Evidence.TRANSCRIPT,
-            kind="write",
-            status=Status.APPLIED,
-            path=f"f{number}.py",
-            passages=(fingerprint(data),),
-            verbatim=((),),
-            shown=((),),
-            whole=outline(data),
-            signature=engine.signature(data),
-        )
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -169,11 +104,11 @@ def main() -> None:
         folder = Path(temporary)
         whole, slice_ = folder / "corpus.parquet", folder / "slice.parquet"
         size, part = corpus(given.folders, whole, slice_)
-        info = index.build(folder / "index", outputs(given.outputs))
+        info = index.build(folder / "index", synthetic.ingredients(0, given.outputs, similar=True))
         print(
             f"engine {ENGINE}, recipe {RECIPE}; corpus {size:,.0f} MB, slice {part:,.0f} MB; "
             f"index of {given.outputs:,} outputs, "
-            f"{info.segment.grams:,} grams, {info.size / 1e6:,.0f} MB\n"
+            f"{info.counts.grams:,} grams, {info.size / 1e6:,.0f} MB\n"
         )
         ours = [
             sys.executable,
