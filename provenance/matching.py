@@ -7,6 +7,7 @@ the unit and in the ingredient) verify each other; the stretch of tokens that th
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -569,9 +570,17 @@ def _fold(candidates: list[_Candidate], tokens: int, text: bytes, index: Index) 
     best: dict[int, _Candidate] = {}
     for one in sorted(candidates, key=_strength):
         best.setdefault(one.number, one)
+    # Within a segment ingredients of equal age are numbered by the MD5 of their ids; so they stand across segments.
+    equals = Counter(_strength(one)[:-1] for one in best.values())
+
+    def strength(one: _Candidate) -> tuple[Any, ...]:
+        key = _strength(one)[:-1]
+        alone = len(index.segments) < 2 or equals[key] == 1
+        return *key, (0, 0) if alone else segment.order_of(index.card(one.number).id), one.number
+
     matches: list[tuple[_Candidate, list[_Candidate]]] = []
     explained: tuple[tuple[int, int], ...] = ()
-    for one in sorted(best.values(), key=_strength):
+    for one in sorted(best.values(), key=strength):
         union = _union([*explained, *one.spans])
         if not matches or _length(union) - _length(explained) >= RECIPE.k:
             matches.append((one, []))

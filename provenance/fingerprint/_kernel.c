@@ -660,7 +660,8 @@ typedef struct {
     uint32_t bits, width;
     const uint8_t *checked; /* a byte a page, or NULL: all are */
     size_t pages;
-    Bytes touched; /* u32 page numbers, some more than once */
+    uint8_t *seen; /* a bit a page: those that stand in `touched`, or a long text would write as much again */
+    Bytes touched; /* u32 page numbers */
     int failed;    /* no memory for them */
 } Table;
 
@@ -669,6 +670,9 @@ static const uint32_t SALT[8] = {0x47B6137B, 0x44974D91, 0x8824AD5B, 0xA2B7289D,
 static const uint64_t SPREAD = 0x9E3779B97F4A7C15;
 
 static void push_page(Table *table, size_t page) {
+    if (table->seen[page / 8] >> page % 8 & 1)
+        return;
+    table->seen[page / 8] |= (uint8_t)(1 << page % 8);
     uint8_t *to = reserve(&table->touched, 4);
     if (to) {
         store(to, page, 4);
@@ -1305,13 +1309,17 @@ static int set_checked(Table *table, const Py_buffer *view) {
     table->checked = view->buf;
     if ((size_t)view->len != table->pages)
         PyErr_Format(PyExc_ValueError, "checked: %zd bytes for %zu pages", view->len, table->pages);
-    return (size_t)view->len == table->pages;
+    else if (!(table->seen = calloc(table->pages / 8 + 1, 1)))
+        PyErr_NoMemory();
+    return table->seen != NULL;
 }
 
 /* What was touched as bytes, or NULL with an exception set; its memory is given back. */
 static PyObject *touched_pages(Table *table) {
     PyObject *pages = finished(table->failed ? NO_MEMORY : DONE, &table->touched);
     table->touched.bytes = NULL;
+    free(table->seen);
+    table->seen = NULL;
     return pages;
 }
 
@@ -1391,6 +1399,7 @@ static int open_tables(PyObject *sequence, PyObject *checked, Probe *probe) {
 static void close_tables(Probe *probe) {
     for (size_t i = 0; i < probe->count; i++) {
         free(probe->table[i].touched.bytes);
+        free(probe->table[i].seen);
         PyBuffer_Release(&probe->view[i]);
     }
     for (size_t i = 0; i < probe->flags; i++)

@@ -93,8 +93,9 @@ class Index:
 
         found = [np.empty(0, np.uint32)]
         for part in self.segments:
-            signed = part.rows("signed", np.arange(len(part.arrays["signed"])))
-            found.append(np.unique(part.rows("tokens", signed.astype(np.int64))))
+            part.check_all("signed")
+            part.check_all("tokens")
+            found.append(np.unique(part.arrays["tokens"][part.arrays["signed"]]))
         return np.unique(np.concatenate(found))
 
     def settle(self, size: int) -> None:

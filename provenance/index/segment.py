@@ -28,6 +28,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import mmap
+import struct
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -152,6 +153,11 @@ def age_of(time: str) -> int:
     """A number that orders times as recorded (ISO 8601, UTC): their digits down to the millisecond; unknown is last."""
     digits = "".join(filter(str.isdigit, time))[:17] if time.isascii() and time != UNKNOWN else ""
     return int(digits.ljust(17, "0")) if digits else (1 << 64) - 1
+
+
+def order_of(id_: str) -> tuple[int, ...]:
+    """What orders ingredients of equal age."""
+    return struct.unpack("<2Q", hashlib.md5(id_.encode(), usedforsecurity=False).digest())
 
 
 class Segment:

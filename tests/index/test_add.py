@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from provenance import index
 from provenance.errors import StoreError
 from provenance.index import Index, segment, spill
 from provenance.index.segment import CAP
-from provenance.model import Ingredient, Match
+from provenance.model import UNKNOWN, Ingredient, Match
 from tests.index.samples import (
     COPIES,
     SHORT,
@@ -29,7 +30,7 @@ from tests.index.samples import (
     segments,
 )
 from tests.index.test_index import varied
-from tests.making import code, opened
+from tests.making import CLAUDE, code, ingredient, opened
 
 
 def piecewise(folder: Path, made: Sequence[Ingredient], parts: int) -> Index:
@@ -236,6 +237,21 @@ def test_of_the_same_text_in_many_segments_the_earliest_is_named_and_the_others_
     for asked in (text, f"# host\n{text}", f"# host\n{' '.join(text.split()[20:80])}"):
         ((found,),) = answers(whole, [asked])
         assert (made[3].id, 4) == (found.ingredient, found.others)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_of_equal_times_the_same_one_is_named_however_the_segments_are_cut(tmp_path: Path, seed: int) -> None:
+    """An unknown time is equal to another: a verdict must not change when an index is compacted."""
+    text = " ".join(code(5, 100))
+    origins = [msgspec.structs.replace(CLAUDE, time=UNKNOWN, provider=name) for name in ("anthropic", "own", "openai")]
+    made = [ingredient(text, call=f"{seed}.{origin.provider}", origin=origin) for origin in origins]
+    asked = [f"# host\n{text}", text]
+    expected = answers(opened(tmp_path / "one", *made, common={}), asked)
+    for number, order in enumerate(itertools.permutations(made)):
+        folder = tmp_path / str(number)
+        for part, one in enumerate(order):
+            (index.add if part else index.build)(folder, [one], {})
+        assert expected == answers(Index(folder), asked)
 
 
 def test_of_a_short_text_in_many_segments_the_earliest_is_named_and_the_others_are_counted_as_in_one(
