@@ -10,6 +10,7 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from typing import NamedTuple
 
 from provenance.fingerprint.reference import DIFF, ESCAPED, FENCED, QUOTED
@@ -48,11 +49,11 @@ def views(text: bytes, flags: int, depth: int = DEEP) -> Iterator[View]:
     """The unwrapped forms of a text whose signs are ``flags`` (``reference.clothes``)."""
     if flags & ESCAPED:
         name = "notebook" if b"cell_type" in text else "JSON string"
-        yield from _with_inner(_replaced(name, text, _ESCAPE, _unescaped), depth)
+        yield from _with_inner(_replaced(name, text, _ESCAPE, _unescaped, _escaped_lines(text)), depth)
     if flags & DIFF:
-        yield from _with_inner(_replaced("diff", text, _DIFF, _nothing), depth)
+        yield from _with_inner(_replaced("diff", text, _DIFF, _nothing, [(0, len(text))]), depth)
     if flags & QUOTED:
-        yield from _with_inner(_replaced("quote", text, _QUOTE, _nothing), depth)
+        yield from _with_inner(_replaced("quote", text, _QUOTE, _nothing, [(0, len(text))]), depth)
     if flags & FENCED:
         for fence in _FENCE.finditer(text):
             yield View("fence", fence[2], array("q", [0]), array("q", [fence.start(2)]))
@@ -71,26 +72,47 @@ def _with_inner(view: View, depth: int) -> Iterator[View]:
             yield View(f"{inner.name} in {view.name}", inner.text, inner.starts, places)
 
 
-def _replaced(name: str, text: bytes, pattern: re.Pattern[bytes], plain: Callable[[bytes], bytes]) -> View:
+def _escaped_lines(text: bytes) -> list[tuple[int, int]]:
+    """The lines with an escaped line break, each with the line behind it: a string lies on one line, and the last of a
+    notebook's list has no break. The rest of a text that has a few such strings need not be read twice."""
+    found: list[tuple[int, int]] = []
+    at = text.find(b"\\n")
+    while at >= 0:
+        start = text.rfind(b"\n", 0, at) + 1
+        end = text.find(b"\n", at)
+        behind = text.find(b"\n", end + 1) if end >= 0 else -1
+        last = behind + 1 if behind >= 0 else len(text)
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], last)
+        else:
+            found.append((start, last))
+        at = text.find(b"\\n", end) if end >= 0 else -1
+    return found
+
+
+def _replaced(
+    name: str, text: bytes, pattern: re.Pattern[bytes], plain: Callable[[bytes], bytes], ranges: list[tuple[int, int]]
+) -> View:
     pieces: list[bytes] = []
-    starts: array[int] = array("q")
-    places: array[int] = array("q")
-    size = done = 0
-
-    def add(piece: bytes, place: int) -> None:
-        nonlocal size
-        if piece:
-            pieces.append(piece)
-            starts.append(size)
-            places.append(place)
-            size += len(piece)
-
-    for found in pattern.finditer(text):
-        add(text[done : found.start()], done)
-        add(plain(found[0]), found.start())
-        done = found.end()
-    add(text[done:], done)
-    return View(name, b"".join(pieces), starts, places)
+    places: list[int] = []
+    for start, end in ranges:
+        done = start
+        for found in pattern.finditer(text, start, end):
+            first, last = found.span()
+            if first > done:
+                pieces.append(text[done:first])
+                places.append(done)
+            new = plain(found[0])
+            if new:
+                pieces.append(new)
+                places.append(first)
+            done = last
+        if end > done:
+            pieces.append(text[done:end])
+            places.append(done)
+    starts = array("q", [0])
+    starts.extend(accumulate(map(len, pieces)))
+    return View(name, b"".join(pieces), starts[:-1], array("q", places))
 
 
 def _nothing(found: bytes) -> bytes:
@@ -98,9 +120,12 @@ def _nothing(found: bytes) -> bytes:
 
 
 def _unescaped(escape: bytes) -> bytes:
+    known = _PLAIN.get(escape[1:])
+    if known is not None:
+        return known
     if escape.startswith(b'\\n"'):
         return b"\n"  # the end of one line of a notebook's source and the beginning of the next
     if escape[1:2] == b"u":
         units = b"".join(int(unit, 16).to_bytes(2, "big") for unit in escape.split(b"\\u")[1:])
         return units.decode("utf-16-be", "replace").encode()
-    return _PLAIN.get(escape[1:], escape[1:])
+    return escape[1:]

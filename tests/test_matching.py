@@ -12,7 +12,7 @@ import pytest
 
 from provenance import fingerprint, matching
 from provenance.fingerprint import RECIPE
-from provenance.index import Index, commons
+from provenance.index import Index
 from provenance.model import Grade, Match, Similarity
 from tests.making import CLAUDE, code, ingredient, opened
 
@@ -43,43 +43,6 @@ def renamed(tokens: list[str], rng: random.Random) -> list[str]:
         else token
         for token in tokens
     ]
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_every_shared_run_of_t_tokens_is_found_or_its_window_is_suppressed(tmp_path: Path, seed: int) -> None:
-    rng = random.Random(seed)
-    t, k, w = RECIPE.t, RECIPE.k, RECIPE.w
-    passage = code(seed, rng.choice([k - 1, k, t - 1, t, t + 1, 100, 300]))
-    background = code(1000 + seed, 100)
-    common = commons.keys_of([" ".join(passage[50:90]).encode()]) if seed % 4 == 0 and len(passage) > 90 else None
-    sets = {"ours": common} if common is not None else {}
-    index = opened(tmp_path / "i", ingredient(" ".join(passage)), common=sets)
-    eligible = _eligible(passage, common)
-    for trial in range(12):
-        length = rng.choice([t, t, t + 1, t + 7, 60])
-        if len(passage) < length:
-            continue
-        first = rng.choice([0, len(passage) - length, rng.randrange(len(passage) - length + 1)])
-        run = passage[first : first + length]
-        under_other_names = trial % 3 == 2
-        planted = renamed(run, rng) if under_other_names else run
-        before, after = rng.choice([(0, 0), (0, 40), (40, 0), (50, 50)])
-        text = spread([*background[:before], *planted, *background[-after:][:after]], rng)
-        # The oracle: some window of the run has an eligible gram (a structured one, if names were changed).
-        windows = range(first, first + length - t + 1)
-        reach = [[eligible.get(p) for p in range(start, start + w)] for start in windows]
-        due = any(any(e is not None and (e or not under_other_names) for e in window) for window in reach)
-        found = matches(text, index, similar=False)
-        if due:
-            assert found, f"missed a run of {length} tokens at {first}, renamed: {under_other_names}"
-
-
-def _eligible(tokens: list[str], common: np.ndarray | None) -> dict[int, bool]:  # type: ignore[type-arg]
-    """For each position with an eligible gram, whether it is structured."""
-    _, _, keys, _, positions = fingerprint.engine.measure(" ".join(tokens).encode())
-    suppressed = set() if common is None else set(common.tolist())
-    pairs = zip(np.frombuffer(keys, "<u8").tolist(), np.frombuffer(positions, "<u4").tolist(), strict=True)
-    return {position: bool(key & 1) for key, position in pairs if key not in suppressed}
 
 
 def test_a_fragment_says_where_it_stands_on_both_sides(tmp_path: Path) -> None:
