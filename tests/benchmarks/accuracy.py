@@ -1,17 +1,20 @@
 """Recall by mutation and false alarms: known outputs planted, changed, into human files.
 
-    python tests/benchmarks/accuracy.py ../shared/data
+    python tests/benchmarks/accuracy.py ../shared/data [edits]
 
 Known outputs: the solutions of one model (``model_outputs/livecodebench.parquet``, model o1-preview) of 60 tokens
-or more. Hosts: the files of ``human/pre2021.parquet`` and of the running Python's standard library. Each query is one
-output (or a fragment of it), mutated, between two halves of a host; it counts as found if a match of what the shipped
-policy blocks names that output, or one with the same text. False alarm: a host without anything planted that is
-blocked. Seeds are fixed. Matches that the policy leaves alone are in a column of their own.
+or more; with ``edits``, what the sessions of ``transcripts/`` wrote by editing calls (any language, 60 tokens or more)
+in their place; names are then changed wherever a text assigns to them. Hosts: the files of ``human/pre2021.parquet``
+and of the running Python's standard library. Each query is one output (or a fragment of it), mutated, between two
+halves of a host; it counts as found if a match of what the shipped policy blocks names that output, or one with the
+same text. False alarm: a host without anything planted that is blocked. Seeds are fixed. Matches that the policy
+leaves alone are in a column of their own.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 import io
 import json
 import keyword
@@ -28,7 +31,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from provenance import fingerprint, index, matching, policy
+from provenance import capture, fingerprint, index, matching, policy
+from provenance.capture.session import Wrote
 from provenance.fingerprint import ENGINE, RECIPE
 from provenance.index import Index
 from provenance.model import Action, Address, Evidence, Ingredient, Origin, Status, ingredient_id
@@ -41,6 +45,17 @@ def known(data: Path) -> list[str]:
     """The known outputs."""
     table = pq.read_table(data / "model_outputs" / "livecodebench.parquet").to_pylist()
     texts = [row["code"] for row in table if "o1-preview" in row["model"]]
+    return [text for text in texts if fingerprint.engine.measure(text.encode())[0] >= 60]
+
+
+def edits(data: Path) -> list[str]:
+    """What sessions wrote by editing calls, each text once."""
+    texts: dict[str, None] = {}
+    for path in sorted((data / "transcripts").rglob("*.jsonl")):
+        assistant = capture.assistant_of(path)
+        for event in capture.read(path, assistant)[0] if assistant else ():
+            if isinstance(event, Wrote) and event.kind in ("edit", "write", "patch", "notebook"):
+                texts["\n".join(event.blocks)] = None
     return [text for text in texts if fingerprint.engine.measure(text.encode())[0] >= 60]
 
 
@@ -120,7 +135,7 @@ def rewrite_comments(text: str, rng: random.Random) -> str:
     )
 
 
-BUILTINS = set(dir(__builtins__)) | set(keyword.kwlist) | {"self", "cls", "append", "sort", "split", "strip", "join"}
+BUILTINS = set(dir(builtins)) | set(keyword.kwlist) | {"self", "cls", "append", "sort", "split", "strip", "join"}
 
 
 def rename(text: str, rng: random.Random) -> str:
@@ -245,9 +260,9 @@ def plant(host: str, text: str) -> str:
     return "\n".join([*lines[:middle], text, *lines[middle:]])
 
 
-def main(data: Path) -> None:
+def main(data: Path, which: Callable[[Path], list[str]]) -> None:
     """Measure and print."""
-    texts, people = known(data), hosts(data)
+    texts, people = which(data), hosts(data)
     print(f"engine {ENGINE}, recipe {RECIPE}: {len(texts)} known outputs, {len(people)} hosts, {TRIALS} trials each\n")
     with tempfile.TemporaryDirectory() as temporary:
         judge = Judge(Path(temporary) / "index", texts)
@@ -273,6 +288,6 @@ def main(data: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["edits"]):
         sys.exit(__doc__)
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), edits if sys.argv[2:] else known)
