@@ -8,6 +8,7 @@ metadata, so a run that was cut off starts again and does only what is missing.
 from __future__ import annotations
 
 import hashlib
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 ROWS_A_WRITE = 10_000
+SWITCH = 0.0005
+"""Seconds after which a thread gives way to one that waits for the interpreter."""
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -151,7 +154,10 @@ def _scan_all(
     stop = threading.Event()
     troubles: list[str] = []
     pool = ThreadPoolExecutor(max_workers=jobs)
+    interval = sys.getswitchinterval()
     try:
+        # A thread that comes back from the kernel waits for the others' Python: 5 ms by default, as long as a call.
+        sys.setswitchinterval(SWITCH)
         running = [
             pool.submit(scan_unit, name, unit, parts / f"{name}.parquet", index, similar, stop, meter.add)
             for name, unit in todo.items()
@@ -164,6 +170,7 @@ def _scan_all(
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
+        sys.setswitchinterval(interval)
     return troubles
 
 

@@ -36,7 +36,7 @@ from provenance.model import Action, Address, Grade, Match, Similarity
 LEVELS = ("L1", "L2", "L3", "L4", "L5", "L6")
 INDEPENDENT, ORIGINAL = "independent", "original"
 
-# Dolos and copydetect on the same files, each at the threshold of its best F1: shared/research/clones.md, section 4.1.
+# Dolos and copydetect with their defaults on the same files, each at the threshold of its best F1.
 # They were measured there with the tools' default parameters; their authors published no figures by level.
 PEERS = {
     "Dolos": ((1, 1, 1, 1, 1, 0.92), "93/105", "816/2130"),
