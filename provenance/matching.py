@@ -617,10 +617,12 @@ def _fold(candidates: list[_Candidate], tokens: int, text: bytes, index: Index) 
 
 
 def _others(one: _Candidate, folded: list[_Candidate]) -> int:
-    """How many further ingredients hold the text of a match: those that were folded into it, or, of a whole text that
-    more have than are listed, all that have it."""
-    exact = [each.holders for each in (one, *folded) if each.similarity is Similarity.EXACT]
-    return max(len(folded), sum(exact) - 1)
+    """How many further ingredients hold nine tenths of a match's tokens: of those that were folded into it, or, of a
+    whole text that more have than are listed, all that have it."""
+    whole = _length(one.spans)
+    holding = [each for each in folded if 10 * _overlap(one.spans, each.spans) >= 9 * whole]
+    exact = [each.holders for each in (one, *holding) if each.similarity is Similarity.EXACT]
+    return max(len(holding), sum(exact) - 1)
 
 
 def _strength(one: _Candidate) -> tuple[Any, ...]:

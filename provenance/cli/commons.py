@@ -50,9 +50,9 @@ def build(
 ) -> None:
     """Gather the grams of an organisation's own text into a set, OUT; a set that is there is replaced in one step.
 
-    Name only what stood there before assistants did: what the set holds is never found again. Every gram of every
-    text counts. Binary files (a NUL byte in the first 8 KB) and texts over 8 MB are skipped and counted; links are
-    not followed.
+    Name only what stood there before assistants did: no fragment of what the set holds is found again. Every gram of
+    every text counts. Binary files (a NUL byte in the first 8 KB) and texts over 8 MB are skipped and counted; links
+    are not followed.
 
     A git history counts by committer date, on every branch and tag: each file of each commit up to --until, once. A
     plain date means its end, UTC. Dates in a history are what committers' machines said. They can be forged, and a
@@ -136,11 +136,12 @@ def _progress(quiet: bool) -> Iterator[Tell]:
 
 
 def _print(path: Path, made: Info) -> None:
-    click.echo(
-        f"{path}: {made.name}, {made.grams:,} grams, recipe {made.recipe}, digest {made.digest}, {made.size:,} bytes"
-    )
+    from provenance.report.text import plain
+
+    head = f"{path}: {made.name}, {made.grams:,} grams, recipe {made.recipe}, digest {made.digest}"
+    click.echo(plain(f"{head}, {made.size:,} bytes"))
     for source in made.sources:
-        click.echo(f"  {_described(source)}")
+        click.echo(f"  {plain(_described(source))}")
     if not made.sources:
         click.echo("  where it came from is not recorded")
 

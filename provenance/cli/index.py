@@ -51,15 +51,17 @@ def build(store: Path, index_path: Path | None, commons_files: tuple[Path, ...],
       provenance index build --store /srv/provenance
       provenance index build --commons ours-2021.grams
     """
-    from provenance import index
+    from provenance import files, index
     from provenance import store as stores
 
     path = options.index_of(index_path, store)
-    shards = stores.shards(store)
-    with options.counted() as progress:
-        info = index.build(
-            path, stores.read(store, shards), _sets(commons_files, no_base), map(_source, shards), progress
-        )
+    next(stores.read(store, ()), None)
+    sets = _sets(commons_files, no_base)
+    # Not beside an 'add': it would add again what is built here.
+    with files.locked(path / "adding"):
+        shards = stores.shards(store)
+        with options.counted() as progress:
+            info = index.build(path, stores.read(store, shards), sets, map(_source, shards), progress)
     _record(store, info)
     _print(info)
 
@@ -150,7 +152,15 @@ def _sets(paths: tuple[Path, ...], no_base: bool) -> dict[str, NDArray[np.uint64
 
 
 def _source(shard: Path) -> str:
-    return f"{shard.name}:{shard.stat().st_size}"
+    """What names a shard: its name, its size, and the digest of its beginning and end, which hold ids and checksums."""
+    import xxhash
+
+    with shard.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        head = file.read(1 << 16)
+        file.seek(max(0, size - (1 << 16)))
+        return f"{shard.name}:{size}:{xxhash.xxh3_64_hexdigest(head + file.read())}"
 
 
 def _record(store: Path, info: Info) -> None:

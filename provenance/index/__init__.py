@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterable
@@ -145,6 +146,8 @@ def add(
     from provenance.index.builder import digests
 
     sets = {commons.BASE: commons.base()} if common is None else common
+    named = tuple(sources)
+    fresh = set(named)
 
     def all_of(parts: tuple[Part, ...]) -> tuple[Part, ...]:
         """Asked before the work and again when it is done: the index may have been built again meanwhile."""
@@ -154,12 +157,15 @@ def add(
                 f"{path}: built with the commons {', '.join(held) or 'none'}, of other content or names than "
                 f"those given now: {', '.join(sets) or 'none'} (name the same, or build the index again)"
             )
+        twice = fresh & {source for part in parts for source in part.sources}
+        if twice:
+            raise StoreError(f"{path}: holds {min(twice)} already; nothing was changed (run the command again)")
         if len(parts) >= SEGMENTS:
             raise StoreError(f"{path}: has {SEGMENTS} segments, the most there may be (run 'provenance index compact')")
         return parts
 
     _steady(path, lambda root: all_of(root.segments))
-    return _commit(path, _fill(ingredients, sets, progress), all_of, sources)
+    return _commit(path, _fill(ingredients, sets, progress), all_of, named)
 
 
 def compact(path: Path, progress: Progress | None = None) -> Info:
@@ -266,6 +272,7 @@ def _commit(
 
     What a killed process leaves is a folder that no manifest names; the next commit removes it.
     """
+    _refuse_foreign(path)
     segments = path / "segments"
     temporary = segments / f".{uuid.uuid4().hex[:12]}.tmp"
     with ExitStack() as living:
@@ -298,12 +305,33 @@ def _commit(
     return info(path)
 
 
+_OURS = re.compile(r"[0-9]{8}|\.[0-9a-f]{12}\.tmp")
+"""The names of segments, finished and not."""
+
+
+def _refuse_foreign(path: Path) -> None:
+    """StoreError where the folder has a manifest that is no index's, damaged or not."""
+    file = path / "manifest.json"
+    try:
+        found = msgspec.json.decode(file.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        found = None
+    if isinstance(found, dict) and {"format", "recipe", "segments"} <= found.keys():
+        return
+    segments = path / "segments"
+    if not segments.is_dir() or not any(_OURS.fullmatch(one.name) for one in segments.iterdir()):
+        raise StoreError(f"{file}: stands in the way and is not an index's (name another folder)")
+
+
 def _sweep(path: Path, root: Root) -> None:
     """Remove the segments that no manifest names any more, and what killed builds left; under the lock."""
-    files.sweep(path)
+    for left in path.glob(".manifest.json.*.tmp"):
+        left.unlink(missing_ok=True)
     named = {part.name for part in root.segments}
     for old in (path / "segments").iterdir():
-        if old.name in named or not old.is_dir():
+        if old.name in named or not old.is_dir() or not _OURS.fullmatch(old.name):
             continue
         if old.name.endswith(".tmp"):
             try:

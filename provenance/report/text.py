@@ -75,7 +75,7 @@ def finding_lines(finding: Finding) -> Iterator[str]:
 def _match(one: Judged) -> Iterator[str]:
     match = one.match
     yield f"    {where(match)}: {likeness(match)}"
-    others = f" (and {match.others:,} later {'output' if match.others == 1 else 'outputs'})" if match.others else ""
+    others = f" (and {match.others:,} further {'output' if match.others == 1 else 'outputs'})" if match.others else ""
     yield f"    {KNOWN_AS.get(match.evidence, 'recorded as')} {origin(match)}{others}"
     yield f"    {one.action} by {one.rule}; evidence: {match.evidence}"
 

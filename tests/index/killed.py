@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from provenance import files, index
+from provenance import index
 from provenance.index import builder, spill
 from provenance.model import Ingredient
 from tests.index.samples import outputs
@@ -64,13 +64,13 @@ def half_removed() -> None:
             file.unlink()
         die()
 
-    at_sweep = files.sweep
+    at_sweep = index._sweep
 
-    def sweep(folder: Path) -> None:
+    def sweep(folder: Path, root: Any) -> None:
         setattr(shutil, "rmtree", removing)  # noqa: B010 (for the type checker)
-        at_sweep(folder)
+        at_sweep(folder, root)
 
-    setattr(files, "sweep", sweep)  # noqa: B010
+    setattr(index, "_sweep", sweep)  # noqa: B010
 
 
 def spilled() -> None:
@@ -89,7 +89,7 @@ MOMENTS: dict[str, Callable[[], None]] = {
     "when the segment has its name": lambda: at(os, "replace", after=True),
     "before the manifest is replaced": lambda: at(os, "replace", 2),
     "when the manifest is replaced": lambda: at(os, "replace", 2, after=True),
-    "before what is old is removed": lambda: at(files, "sweep"),
+    "before what is old is removed": lambda: at(index, "_sweep"),
     "while what is old is removed": half_removed,
 }
 

@@ -275,3 +275,29 @@ def test_only_one_segment_stands_after_a_build(tmp_path: Path) -> None:
     index.build(tmp_path / "i", outputs(1), {})
     index.build(tmp_path / "i", outputs(1), {})
     assert only_segment(tmp_path / "i").name == "00000002"
+
+
+@pytest.mark.parametrize("manifest", [b'{"name": "my web app"}', b"not JSON", b"[]"])
+def test_a_folder_with_a_manifest_of_something_else_is_left_alone(tmp_path: Path, manifest: bytes) -> None:
+    (tmp_path / "manifest.json").write_bytes(manifest)
+    with pytest.raises(StoreError, match="stands in the way and is not an index's"):
+        index.build(tmp_path, outputs(1), {})
+    assert manifest == (tmp_path / "manifest.json").read_bytes()
+
+
+def test_what_is_not_the_indexs_own_stays_where_it_is(tmp_path: Path) -> None:
+    mine = [tmp_path / "segments" / "audio1" / "a.wav", tmp_path / "segments" / "0001" / "x", tmp_path / ".draft.tmp"]
+    for path in mine:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("precious")
+    index.build(tmp_path, outputs(1), {})
+    index.build(tmp_path, outputs(2), {})
+    assert ["precious"] * 3 == [path.read_text() for path in mine]
+
+
+def test_the_same_part_of_a_store_is_not_added_twice(tmp_path: Path) -> None:
+    index.build(tmp_path / "i", outputs(1), {}, ["a:1"])
+    index.add(tmp_path / "i", outputs(1, first=1), {}, ["b:1"])
+    with pytest.raises(StoreError, match="holds b:1 already; nothing was changed"):
+        index.add(tmp_path / "i", outputs(1, first=1), {}, ["b:1", "c:1"])
+    assert 2 == index.info(tmp_path / "i").counts.ingredients
