@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from provenance.index.builder import Builder, Progress
+    from provenance.index.builder import Progress
 
 T = TypeVar("T")
 AGAIN = "built again meanwhile; nothing was changed (run the command again)"
@@ -187,7 +187,7 @@ def compact(path: Path, progress: Progress | None = None) -> Info:
                 if _root(path) == root:
                     raise
                 raise StoreError(f"{path}: was {AGAIN}") from error
-            _finish(builder, progress)
+            builder.finish(progress)
         finally:
             builder.close()
 
@@ -247,18 +247,11 @@ def _fill(
                 builder.add(batch)
                 if progress:
                     progress("ingredients", builder.counts.ingredients, 0)
-            _finish(builder, progress)
+            builder.finish(progress)
         finally:
             builder.close()
 
     return fill
-
-
-def _finish(builder: Builder, progress: Progress | None) -> None:
-    if progress:
-        builder.finish(progress)
-    else:
-        builder.finish()
 
 
 def _commit(

@@ -264,7 +264,7 @@ class Builder:
 
     # ---- out ----
 
-    def finish(self, progress: Progress = lambda what, done, all_: None) -> Manifest:
+    def finish(self, progress: Progress | None = None) -> Manifest:
         """Write the segment's files and its manifest."""
         import numpy as np
 
@@ -330,7 +330,9 @@ class Builder:
                 starts.append(starts[-1] + file.write(zlib.compress(head + block, 1)))
         self._write(starts_name, np.array(starts, "<u8"))
 
-    def _write_grams(self, rank: NDArray[np.uint32], firsts: NDArray[np.uint64], progress: Progress) -> tuple[int, int]:
+    def _write_grams(
+        self, rank: NDArray[np.uint32], firsts: NDArray[np.uint64], progress: Progress | None
+    ) -> tuple[int, int]:
         """The grams with their postings; how many there are of each."""
         import numpy as np
 
@@ -352,7 +354,8 @@ class Builder:
                 file.write(postings.data)
                 writer.add(records["place"])
                 grams += len(starts)
-                progress("grams", done, self.grams.count)
+                if progress:
+                    progress("grams", done, self.grams.count)
             writer.close()
         self._write("crowded", np.array(crowded, segment.KINDS["crowded"]))
         return grams, writer.count
