@@ -7,15 +7,15 @@ it, and whoever holds the folder's lock may ``sweep`` it away.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 from provenance.errors import StoreError
+
+if TYPE_CHECKING:  # a capture hook loads this module, and pathlib costs it 6 ms
+    from pathlib import Path
 
 
 @contextmanager
@@ -38,6 +38,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 def new_folder(path: Path) -> Iterator[Path]:
     """A folder to fill with files that becomes ``path`` in one step when the block ends well, and is gone when it
     does not. FileExistsError where ``path`` exists already."""
+    import shutil
+
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary(path)
     temporary.mkdir()
@@ -57,11 +59,13 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 def _temporary(path: Path) -> Path:
     """A name beside ``path`` that no other thread, process or container (where every process is number 1) takes."""
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    return path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
 
 
 def sweep(folder: Path) -> None:
     """Remove what killed writers left in a folder; only for who holds the lock that all its writers take."""
+    import shutil
+
     for left in folder.glob(".*.tmp"):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
@@ -92,12 +96,12 @@ def locked(path: Path, wait: bool = True) -> Iterator[None]:
     except OSError as error:
         raise StoreError(f"{path}: cannot be written ({error.strerror}); name another folder") from error
     with file:
-        if not _take(file, wait):
+        if not take(file, wait):
             raise StoreError(f"{path.parent}: another run is at work here (wait for it, or name another folder)")
         yield
 
 
-def _take(file: IO[bytes], wait: bool) -> bool:
+def take(file: IO[bytes], wait: bool = True) -> bool:
     """Lock an open file until it is closed; false where another holds it and we do not wait."""
     if sys.platform == "win32":
         import msvcrt

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from provenance import capture, ledger, store
-from provenance.capture import novelty
+from provenance import captures, entries, ledger, store
+from provenance.capture import novelty, reading
 from provenance.capture.session import EDIT_KINDS
+from provenance.captures import Waiting
 from provenance.errors import CaptureError
 from provenance.fingerprint import ENGINE, RECIPE, exact_digest
 from provenance.model import UNKNOWN, Evidence, Ingredient, ingredient_id
@@ -53,6 +55,10 @@ class Report:
     """Ingredients added to the store, by provider."""
     tokens: int = 0
     """Tokens of the ingredients added."""
+    captured: int = 0
+    """Ingredients added that a hook had captured."""
+    damaged: list[str] = field(default_factory=list)
+    """Files of captures with bytes that are none."""
     short: int = 0
     """Ingredients added that are too short for a gram: found as whole units only."""
 
@@ -64,26 +70,56 @@ def run(paths: Iterable[Path], target: Path, progress: Callable[[Path], None] = 
     Whatever was added before an interruption stays, and the next run adds the rest.
     """
     report = Report()
+    with captures.taken(target) as taken:
+        report.damaged = taken.damaged
+        waiting = {key: one for one in taken.waiting for key in (one.ingredient.id, one.same)}
+        named = {Path(one.transcript) for one in taken.waiting if one.transcript}
+        transcripts = sorted(path for path in named if path.is_file())
+        outputs = itertools.chain(
+            _all(transcripts, report, progress, by_hook=True), _all(paths, report, progress), _left(taken.waiting)
+        )
+        _add(outputs, waiting, target, report)
+    return report
+
+
+def settle(target: Path) -> Report:
+    """Move what hooks captured into the store, its novelty settled by the transcripts that they named."""
+    return run((), target) if any((target / "captures").glob("*.[ps]*")) else Report()
+
+
+def _add(outputs: Iterable[_Output], waiting: dict[str, Waiting], target: Path, report: Report) -> None:
+    """Keep every output that the store does not hold yet; one that a hook captured is captured, whoever tells it."""
     known = {*store.ids(target), *store.copies(target)}
-    batch: list[Ingredient] = []
+    batch: list[_Output] = []
     grams = 0
     try:
-        for one in _all(paths, report, progress):
+        for one in outputs:
             copy = _copy_key(one)
-            keys = {one.ingredient.id, copy}
+            keys = {one.ingredient.id, copy, one.same}
             is_known = not known.isdisjoint(keys)
             known |= keys
             if is_known:
-                report.known += 1
+                report.known += not one.by_hook
                 continue
-            batch.append(msgspec.structs.replace(one.ingredient, copy=copy))
-            grams += sum(len(passage.positions) // 4 for passage in one.ingredient.passages)
+            hooked = waiting.get(one.ingredient.id) or waiting.get(one.same)
+            evidence = Evidence.CAPTURED if hooked else one.ingredient.evidence
+            if hooked:
+                known |= {hooked.ingredient.id, hooked.same}
+                report.captured += 1
+            kept = msgspec.structs.replace(one.ingredient, evidence=evidence, copy=one.same if one.by_hook else copy)
+            batch.append(one._replace(ingredient=kept))
+            grams += sum(len(passage.positions) // 4 for passage in kept.passages)
             if grams >= SHARD_GRAMS:
                 _keep(batch, target, report)
                 batch, grams = [], 0
     finally:
         _keep(batch, target, report)
-    return report
+
+
+def _left(waiting: list[Waiting]) -> Iterator[_Output]:
+    """What hooks captured, as they captured it: where no transcript told it before, it stands."""
+    for one in waiting:
+        yield _Output(one.ingredient, "", 0, one.same, (), by_hook=True)
 
 
 class _Output(NamedTuple):
@@ -92,6 +128,11 @@ class _Output(NamedTuple):
     ingredient: Ingredient
     call: str
     ordinal: int
+    same: str
+    blocks: tuple[str, ...]
+    """As written, before what the session had shown was taken out."""
+    by_hook: bool = False
+    """Whether it is as a hook captured it."""
 
 
 def _copy_key(one: _Output) -> str:
@@ -106,7 +147,9 @@ def _copy_key(one: _Output) -> str:
     return ingredient_id(it.whole.digest.hex(), session, f"{one.call} {it.origin.model}", it.path, one.ordinal)
 
 
-def _all(paths: Iterable[Path], report: Report, progress: Callable[[Path], None]) -> Iterator[_Output]:
+def _all(
+    paths: Iterable[Path], report: Report, progress: Callable[[Path], None], by_hook: bool = False
+) -> Iterator[_Output]:
     """The outputs of all transcripts; last, of what a transcript only relays, what no other one says itself.
 
     A subagent's answer stands in the transcript of its session and in that of its parent, which names no model and
@@ -115,9 +158,9 @@ def _all(paths: Iterable[Path], report: Report, progress: Callable[[Path], None]
     said: set[bytes] = set()
     relayed: list[tuple[bytes, _Output]] = []
     for root in paths:
-        for path in capture.find(root):
+        for path in reading.find(root):
             progress(path)
-            for item in _read(path, root.is_file(), report):
+            for item in _read(path, root.is_file() and not by_hook, report):
                 output = _output(item, report)
                 digest = exact_digest(novelty.encode("\n".join(item.wrote.blocks)))
                 if item.wrote.kind == "prose":
@@ -138,23 +181,27 @@ def _output(item: novelty.Added, report: Report) -> _Output | None:
     if one is None:
         report.nothing_added += 1
         return None
-    return _Output(one, item.wrote.call, item.wrote.ordinal)
+    same = entries.same_key(item.wrote.origin.session, item.wrote.blocks, item.wrote.path)
+    return _Output(one, item.wrote.call, item.wrote.ordinal, same, item.wrote.blocks)
 
 
 def _read(path: Path, named: bool, report: Report) -> Iterator[novelty.Added]:
     try:
-        assistant = capture.assistant_of(path)
-        if assistant is None:
+        reader = reading.reader_of(path)
+        if reader is None:
             if named:
-                raise CaptureError(f"{path}: not a transcript of {' or '.join(capture.ASSISTANTS)}")
+                raise CaptureError(
+                    f"{path}: no transcript or export of a known assistant (docs/command-ingest.md lists them)"
+                )
             report.strangers.append(str(path))
             return
-        events, tally = capture.read(path, assistant)
+        events, tally = reading.read(path, reader)
     except CaptureError as error:
         if named:
             raise
         report.unreadable.append(str(error))
         return
+    assistant = tally.assistant
     report.files[assistant] += 1
     report.records += tally.records
     report.broken += tally.broken
@@ -169,25 +216,43 @@ def _read(path: Path, named: bool, report: Report) -> Iterator[novelty.Added]:
     yield from novelty.added(events)
 
 
-def _keep(batch: list[Ingredient], target: Path, report: Report) -> None:
+def _keep(batch: list[_Output], target: Path, report: Report) -> None:
     if not batch:
         return
-    count = store.append(target, batch)
+    ingredients = [one.ingredient for one in batch]
+    count = store.append(target, ingredients)
     report.known += len(batch) - count
-    providers = Counter(one.origin.provider for one in batch)
+    providers = Counter(one.origin.provider for one in ingredients)
     report.added.update(providers)
-    report.tokens += sum(one.whole.tokens for one in batch)
-    report.short += sum(not any(passage.keys for passage in one.passages) for one in batch)
-    times = sorted(one.origin.time for one in batch if one.origin.time != UNKNOWN) or [UNKNOWN]
-    ledger.append(
-        target,
-        "ingest",
-        {
-            "recipe": str(RECIPE),
-            "engine": ENGINE,
-            "ingredients": count,
-            "providers": dict(sorted(providers.items())),
-            "first": times[0],
-            "last": times[-1],
-        },
+    report.tokens += sum(one.whole.tokens for one in ingredients)
+    report.short += sum(not any(passage.keys for passage in one.passages) for one in ingredients)
+    times = sorted(one.origin.time for one in ingredients if one.origin.time != UNKNOWN) or [UNKNOWN]
+    key = ledger.key(target)
+    summary = {
+        "recipe": str(RECIPE),
+        "engine": ENGINE,
+        "ingredients": count,
+        "providers": dict(sorted(providers.items())),
+        "first": times[0],
+        "last": times[-1],
+    }
+    # What a hook captured has its line in the ledger since then.
+    lines = [(entries.KIND, _entry(key, one)) for one in batch if one.ingredient.evidence is not Evidence.CAPTURED]
+    ledger.extend(target, [*lines, ("ingest", summary)])
+
+
+def _entry(key: bytes, one: _Output) -> dict[str, Any]:
+    it = one.ingredient
+    return entries.of(
+        key,
+        identity=it.id,
+        same=one.same,
+        evidence=it.evidence,
+        what=it.kind,
+        status=str(it.status),
+        path=it.path,
+        tokens=it.whole.tokens,
+        blocks=one.blocks,
+        origin={name: value for name, value in msgspec.structs.asdict(it.origin).items() if value != UNKNOWN},
+        novelty="transcript",
     )

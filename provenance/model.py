@@ -1,66 +1,30 @@
 """The words of this project as frozen types. It holds no behaviour beyond their laws.
 
 Facts (Ingredient, Match), judgement (Rule, Verdict: see ``policy``) and print (``report``) are three
-things; the types here are the facts.
+things; the types here are the facts. The fixed words they are made of are in ``words``.
 """
 
 from __future__ import annotations
 
-import hashlib
-from enum import StrEnum
-
 import msgspec
 
-UNKNOWN = "unknown"
-"""What stands where nothing was recorded. Never "human"."""
+from provenance.words import UNKNOWN, Action, Evidence, Grade, Similarity, Status, ingredient_id
 
-
-class Similarity(StrEnum):
-    """What the texts share, from the closest to the loosest."""
-
-    RECORDED = "recorded"
-    EXACT = "exact"
-    FRAGMENT = "fragment"
-    RENAMED = "renamed"
-    SIMILAR = "similar"
-    NONE = "none"
-
-
-class Grade(StrEnum):
-    """How much of a copy the verified tokens show, from the strongest. An idiom never blocks."""
-
-    COPIED = "copied"
-    NEAR_COPY = "near copy"
-    IDIOM = "idiom"
-
-
-class Evidence(StrEnum):
-    """How the origin is known, from the strongest. Heuristic never blocks."""
-
-    CAPTURED = "captured"
-    TRANSCRIPT = "transcript"
-    TOOL_NOTE = "tool note"
-    DECLARED = "declared"
-    HEURISTIC = "heuristic"
-
-
-class Action(StrEnum):
-    """What a policy does about a match, from the mildest."""
-
-    ALLOW = "allow"
-    WARN = "warn"
-    QUARANTINE = "quarantine"
-    BLOCK = "block"
-
-
-class Status(StrEnum):
-    """What became of an output in its session. A declined output is still the model's text."""
-
-    APPLIED = "applied"
-    DECLINED = "declined"
-    FAILED = "failed"
-    STAGED = "staged"
-    UNKNOWN = "unknown"
+__all__ = [
+    "UNKNOWN",
+    "Action",
+    "Address",
+    "Evidence",
+    "Fingerprint",
+    "Grade",
+    "Ingredient",
+    "Match",
+    "Origin",
+    "Similarity",
+    "Skipped",
+    "Status",
+    "ingredient_id",
+]
 
 
 class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -181,14 +145,3 @@ class Address(msgspec.Struct, frozen=True):
     file: str
     row: int
     field: str
-
-
-def ingredient_id(tool: str, session: str, call: str, path: str, ordinal: int) -> str:
-    """The id of one output: equal for a hook, a transcript and a second copy of the same output.
-
-    32 hex digits of SHA-256 over the five parts, each preceded by its length so that no two
-    different five-tuples are written alike.
-    """
-    parts = [tool, session, call, path, str(ordinal)]
-    blob = b"".join(len(p).to_bytes(8, "big") + p for p in (part.encode("utf-8", "surrogatepass") for part in parts))
-    return hashlib.sha256(blob).hexdigest()[:32]

@@ -12,15 +12,62 @@ import provenance
 
 ROOT = Path(provenance.__file__).parent
 
-WORDS = {"errors", "model", "files"}
-DOERS = {"fingerprint", "index", "ledger", "store", "capture", "dataset", "policy", "views"}
-JOINERS = {"matching", "ingest", "scan", "report", "background", "checking", "signatures"}
+WORDS = {"errors", "hashes", "words", "model", "files"}
+DOERS = {
+    "captures",
+    "memory",
+    "fingerprint",
+    "index",
+    "ledger",
+    "store",
+    "capture",
+    "dataset",
+    "policy",
+    "views",
+    "setup",
+    "git",
+}
+JOINERS = {
+    "hook",
+    "entries",
+    "health",
+    "matching",
+    "ingest",
+    "scan",
+    "report",
+    "collecting",
+    "others",
+    "background",
+    "checking",
+    "signatures",
+}
 TOP = {"cli", "__main__"}
 STOREYS = {**dict.fromkeys(WORDS, 0), **dict.fromkeys(DOERS, 1), **dict.fromkeys(JOINERS, 2), **dict.fromkeys(TOP, 3)}
-AMONG_DOERS = {("index", "fingerprint"), ("capture", "fingerprint"), ("store", "fingerprint"), ("views", "fingerprint")}
+AMONG_DOERS = {
+    ("index", "fingerprint"),
+    ("capture", "fingerprint"),
+    ("store", "fingerprint"),
+    ("views", "fingerprint"),
+    ("captures", "fingerprint"),
+    ("memory", "fingerprint"),
+}
 """The arrows inside a storey: fingerprints are what the others handle."""
 HEAVY = {"numpy", "pyarrow", "duckdb", "datasketch", "scipy", "rich"}
-HOOK_ROOMS = {"errors", "model", "files", "fingerprint", "capture", "store", "ledger", "ingest"}
+HOOK_ROOMS = {
+    "errors",
+    "words",
+    "hook",
+    "entries",
+    "captures",
+    "memory",
+    "model",
+    "files",
+    "fingerprint",
+    "capture",
+    "store",
+    "ledger",
+    "ingest",
+}
 """What a capture hook and an ingest load."""
 
 

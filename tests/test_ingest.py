@@ -226,8 +226,9 @@ def test_the_ledger_states_the_span_of_known_times(tmp_path: Path) -> None:
     times = ["2026-01-02T00:00:00.5Z", None, "2026-01-02T00:00:00Z", "2026-01-01T23:00:00-01:00", "never"]
     path = save(tmp_path / "s.jsonl", *(assistant(text(n), timestamp=time) for n, time in enumerate(times)))
     run(path)
-    (entry,) = ledger.read(Path("store"))
+    *lines, entry = ledger.read(Path("store"))
     assert isinstance(entry, ledger.Entry)
+    assert ("ingest", 5) == (entry.kind, sum(line.kind == "ingredient" for line in lines))
     assert ("2026-01-02T00:00:00.000Z", "2026-01-02T00:00:00.500Z", 5) == (
         entry.facts["first"],
         entry.facts["last"],

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import xxhash
 
-from provenance.capture import patch, shapes
+from provenance.capture import claude_calls as calls
+from provenance.capture import shapes
 from provenance.capture.origin import channel_of, instant, provider_of
 from provenance.capture.session import (
     EDIT_KINDS,
@@ -21,14 +22,12 @@ from provenance.capture.session import (
     Shown,
     Tally,
     Wrote,
-    decoded,
     dict_of,
     list_of,
     records,
     strings,
     text_of,
 )
-from provenance.capture.shapes import SHORT_INPUT, Piece
 from provenance.model import UNKNOWN, Origin, Status
 
 TOOL = "claude-code"
@@ -50,9 +49,6 @@ BLOCKS = frozenset(
     web_search_tool_result web_fetch_tool_result mcp_tool_result tool_reference""".split()
 )
 
-EDITING = frozenset({"Edit", "MultiEdit", "Write", "NotebookEdit"})
-SHELLS = frozenset({"Bash", "PowerShell"})
-SUBAGENTS = frozenset({"Task", "Agent"})
 AMBIGUOUS = frozenset({"WebFetch"})
 """Results that a small model wrote about a page: neither shown text nor an output we can name the model of."""
 CHANGES = frozenset({"structuredPatch", "newString", "oldString", "gitDiff", "updated_file"})
@@ -228,10 +224,10 @@ class _Reader:
         call = text_of(block.get("id")) or _key({}, repr(given))
         result = self.results.get(call, Result(Status.UNKNOWN, {}))
         self.tools[call] = (name, origin)
-        pieces = _pieces(name, given, result.details, text_of(record.get("cwd")))
+        pieces = calls.pieces(name, given, result.details, text_of(record.get("cwd")))
         kinds = {piece.kind for piece in pieces}
-        self.tally.edit_calls += name in EDITING or not kinds.isdisjoint(EDIT_KINDS - {"heredoc"})
-        expected = name in EDITING and result.status in (Status.APPLIED, Status.STAGED)
+        self.tally.edit_calls += name in calls.EDITING or not kinds.isdisjoint(EDIT_KINDS - {"heredoc"})
+        expected = name in calls.EDITING and result.status in (Status.APPLIED, Status.STAGED)
         if kinds.isdisjoint(EDIT_KINDS) and (expected or not CHANGES.isdisjoint(result.details)):
             self.tally.unread += 1
         for ordinal, piece in enumerate(pieces):
@@ -265,12 +261,12 @@ class _Reader:
             return
         launched = details.get("isAsync") is True or details.get("status") == "async_launched"
         task = dict_of(details.get("task"))
-        if name in SUBAGENTS and not launched and not block.get("is_error"):
+        if name in calls.SUBAGENTS and not launched and not block.get("is_error"):
             # The result itself ends in notes of the tool (agent id, usage); the details have the text alone.
-            texts = _texts(details.get("content")) or _texts(block.get("content"))
+            texts = calls.texts(details.get("content")) or calls.texts(block.get("content"))
             yield from self.relayed(texts, "subagent", call, 1000, record, caller)
         elif text_of(task.get("task_type")).endswith("agent"):
-            texts = _texts(task.get("result")) or _texts(task.get("output"))
+            texts = calls.texts(task.get("result")) or calls.texts(task.get("output"))
             yield from self.relayed(texts, "subagent", call, 1000, record, caller)
         else:
             yield from map(Shown, strings(block.get("content")))
@@ -302,54 +298,8 @@ class _Reader:
             yield Wrote(texts, (), kind, "", call, ordinal, Status.APPLIED, origin)
 
 
-def _texts(content: Any) -> tuple[str, ...]:
-    """The long texts of a result; short ones are labels."""
-    return tuple(text for text in strings(content) if len(text.split()) >= SHORT_INPUT)
-
-
 def _key(record: dict[str, Any], text: str = "") -> str:
     """What an output is known by: its row, its message, or, where neither has an id, its text."""
     digest = xxhash.xxh3_64_hexdigest(text.encode("utf-8", "replace"))
     message = text_of(dict_of(record.get("message")).get("id"))
     return text_of(record.get("uuid")) or f"{message or 'said'}.{digest}"
-
-
-def _pieces(name: str, given: Any, details: dict[str, Any], cwd: str) -> list[Piece]:
-    """What a call wrote, with the pre-images that its result recorded."""
-    if name in SHELLS:
-        return shapes.of_shell(text_of(dict_of(given).get("command")), cwd)
-    if name in SUBAGENTS:
-        texts = _texts(given)
-        return [Piece(texts, (), "input", "")] if texts else []
-    pieces = shapes.of_input(given, cwd)
-    original = text_of(details.get("originalFile")) or text_of(details.get("originalFileContents"))
-    cells = tuple(strings(decoded(text_of(details.get("original_file")))))
-    cell = text_of(details.get("old_source"))
-    for at, piece in enumerate(pieces):
-        whole = "".join(piece.blocks)
-        if piece.kind == "write" and original:
-            blocks = tuple(patch.added_blocks(original, whole))
-            pieces[at] = piece._replace(blocks=blocks, before=(original,))
-        elif piece.kind == "write":
-            # Longer originals are not recorded (10,000 characters), but the patch has what was there.
-            change = patch.parse_unified_diff(_unified(details.get("structuredPatch")), piece.path)
-            # Where a person amended the text, the patch would add what that person typed.
-            told = bool(change.added or change.removed) and details.get("userModified") is not True
-            pieces[at] = piece._replace(blocks=change.added if told else piece.blocks, before=change.removed)
-        elif piece.kind == "notebook":
-            blocks = tuple(patch.added_blocks(cell, whole)) if cell else piece.blocks
-            pieces[at] = piece._replace(blocks=blocks, before=tuple(text for text in (cell, *cells) if text))
-        elif piece.kind == "edit" and original:
-            pieces[at] = piece._replace(before=(*piece.before, original))
-    return pieces
-
-
-def _unified(hunks: Any) -> str:
-    """``structuredPatch`` as a unified diff."""
-    lines: list[str] = []
-    for hunk in map(dict_of, list_of(hunks)):
-        sizes = (hunk.get(key) for key in ("oldStart", "oldLines", "newStart", "newLines"))
-        numbers = [size if isinstance(size, int) and size >= 0 else 0 for size in sizes]
-        lines.append("@@ -{},{} +{},{} @@".format(*numbers))
-        lines += (line for line in list_of(hunk.get("lines")) if isinstance(line, str))
-    return "\n".join(lines)

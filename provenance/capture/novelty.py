@@ -14,15 +14,19 @@ grams, unless the model itself had produced them first. Of what the model then w
 
 from __future__ import annotations
 
+import itertools
 import re
 from array import array
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from provenance import fingerprint
-from provenance.capture.session import Event, Shown, Wrote
+from provenance.capture.session import Event, Shown, Start, Wrote
 from provenance.fingerprint import RECIPE
-from provenance.model import Evidence, Ingredient, ingredient_id
+from provenance.words import Evidence, ingredient_id
+
+if TYPE_CHECKING:
+    from provenance.model import Ingredient
 
 # "   12→code", "   12\tcode", "12:code", "12-code" (Read, cat -n, grep -n), "path:12:code" (grep), "+code" (diff)
 _PREFIX = re.compile(r"^(?:[ \t]*\d+[→\t:|-]|[\w./@-]+[:-]\d+[:-]|[+-](?![+-]{2} ))", re.MULTILINE)
@@ -60,29 +64,46 @@ def encode(text: str) -> bytes:
 
 
 def added(events: Iterable[Event]) -> Iterator[Added]:
-    """What each output of one session adds, in order. Outputs that add nothing are yielded without passages."""
+    """What each output of a file adds, in order, by what its session had shown. Outputs that add nothing are yielded
+    without passages."""
     session = list(events)
+    starts = [at for at, event in enumerate(session) if isinstance(event, Start)]
+    for first, end in itertools.pairwise([0, *starts, len(session)]):
+        yield from _session(session[first:end])
+
+
+def _session(session: list[Event]) -> Iterator[Added]:
     written: set[int] = set()
     for event in session:
         if isinstance(event, Wrote):
             for block in event.blocks:
-                written.update(_forms(encode(block)))
+                written.update(forms(encode(block)))
     shown: set[int] = set()
     own: set[int] = set()
     for event in session:
         if isinstance(event, Shown):
-            shown |= written.intersection(_shown_forms(event.text)) - own
-            continue
-        for text in event.before:
-            shown |= written.intersection(_forms(encode(text))) - own
-        passages = tuple(passage for block in event.blocks for passage in _passages(encode(block), shown))
-        for passage in passages:
-            own.update(form for form in _forms(passage.text) if form not in shown)
-        yield Added(event, passages)
+            shown |= written.intersection(shown_forms(event.text)) - own
+        elif isinstance(event, Wrote):
+            yield Added(event, passages_of(event.blocks, event.before, shown, own))
+
+
+def passages_of(blocks: Iterable[str], before: Iterable[str], shown: set[int], own: set[int]) -> tuple[Passage, ...]:
+    """The passages of one output, given what its session had shown and what the model had produced first (the forms of
+    either; those that are not in the output may be missing). Both grow by what the output replaces and adds."""
+    texts = [encode(block) for block in blocks]
+    written = {form for text in texts for form in forms(text)}
+    for text in before:
+        shown |= written.intersection(forms(encode(text))) - own
+    passages = tuple(passage for text in texts for passage in _passages(text, shown))
+    for passage in passages:
+        own.update(written.intersection(forms(passage.text)) - shown)
+    return passages
 
 
 def ingredient(item: Added, evidence: Evidence) -> Ingredient | None:
     """The ingredient of an output, or nothing where it added no token."""
+    from provenance.model import Ingredient
+
     wrote = item.wrote
     text = b"\n".join(passage.new for passage in item.passages)
     whole = fingerprint.outline(text)
@@ -103,22 +124,15 @@ def ingredient(item: Added, evidence: Evidence) -> Ingredient | None:
     )
 
 
-def _forms(text: bytes) -> Iterator[int]:
-    """Two marks for each eligible gram: its key, and its key with the check of its very words (bit 80 set)."""
-    _, _, keys, checks, _ = fingerprint.engine.measure(text)
-    for key, check in zip(array("Q", keys), array("H", checks), strict=True):
-        yield key
-        yield _WORDS | check << 64 | key
+def forms(text: bytes) -> array[int]:
+    """Two marks of 64 bits for each eligible gram: its key, and its key with the check of its very words."""
+    return array("Q", fingerprint.engine.marks(text))
 
 
-_WORDS = 1 << 80
-
-
-def _shown_forms(text: str) -> Iterator[int]:
-    yield from _forms(encode(text))
+def shown_forms(text: str) -> array[int]:
+    """The marks of a text that was shown, as it stands and without the line numbers or signs before its lines."""
     bare = _PREFIX.sub("", text)
-    if bare != text:
-        yield from _forms(encode(bare))
+    return forms(encode(text)) + (forms(encode(bare)) if bare != text else array("Q"))
 
 
 def _passages(block: bytes, shown: set[int]) -> Iterator[Passage]:
@@ -126,6 +140,9 @@ def _passages(block: bytes, shown: set[int]) -> Iterator[Passage]:
 
     Of a shorter block, such a run is the whole.
     """
+    if not shown:
+        yield Passage(block, block, (), ())
+        return
     tokens, runs = _shown_runs(block, shown)
     cuts = [run for run in runs if run[1] - run[0] >= min(CUT, tokens)]
     if not cuts:
@@ -156,16 +173,16 @@ def _passage(text: bytes, shown: set[int], inside: tuple[int, int] | None = None
         text,
         _stretches(text, new) if 0 in new else text,
         verbatim=tuple(place for place, (key, _) in enumerate(grams) if key & 1 and key in shown),
-        shown=tuple(place for place, (_, at) in enumerate(grams) if sum(new[at : at + RECIPE.k]) < NEW),
+        shown=tuple(place for place, (_, at) in enumerate(grams) if new.count(1, at, at + RECIPE.k) < NEW),
     )
 
 
 def _shown_runs(text: bytes, shown: set[int]) -> tuple[int, list[tuple[int, int]]]:
     """The tokens of a text, and the runs of them that grams shown word for word cover: first and end."""
-    tokens, _, keys, checks, positions = fingerprint.engine.measure(text)
+    tokens, _, _, _, positions = fingerprint.engine.measure(text)
     runs: list[tuple[int, int]] = []
-    for key, check, at in zip(array("Q", keys), array("H", checks), array("I", positions), strict=True):
-        if _WORDS | check << 64 | key in shown:
+    for words, at in zip(forms(text)[1::2], array("I", positions), strict=True):
+        if words in shown:
             if runs and at <= runs[-1][1]:
                 runs[-1] = (runs[-1][0], at + RECIPE.k)
             else:

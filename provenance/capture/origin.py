@@ -5,11 +5,11 @@ It guesses nothing: an id that it does not know is unknown, and so is a time tha
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
-from provenance.model import UNKNOWN
+from provenance.words import UNKNOWN
 
 FAMILIES = (
     # The makers' own names of their model families (their model lists, read 2026-11).
@@ -31,10 +31,10 @@ FAMILIES = (
     ("nvidia", r"nemotron"),
 )
 PROVIDERS = frozenset(provider for provider, _ in FAMILIES)
-_FAMILIES = tuple((provider, re.compile(rf"(?:{pattern})(?![a-z])", re.IGNORECASE)) for provider, pattern in FAMILIES)
 _BREAK = re.compile(r"[/:.]")
 
 
+@functools.lru_cache(1000)
 def provider_of(model: str) -> str:
     """The maker of a recorded model id, with any vendor, region or account before it left aside.
 
@@ -44,8 +44,8 @@ def provider_of(model: str) -> str:
         return UNKNOWN
     # "gpt-4.1" holds a dot too, so the id as it stands is tried first.
     for name in _tails(model[:500]):
-        for provider, pattern in _FAMILIES:
-            if pattern.match(name):
+        for provider, pattern in FAMILIES:
+            if re.match(rf"(?:{pattern})(?![a-z])", name, re.IGNORECASE):
                 return provider
     return UNKNOWN
 
@@ -69,6 +69,8 @@ def instant(recorded: object) -> str:
 
     Records have text (without a zone: UTC, as both tools write) or the seconds or milliseconds since 1970.
     """
+    from datetime import UTC, datetime
+
     try:
         if isinstance(recorded, str):
             time = datetime.fromisoformat(recorded.strip())

@@ -8,7 +8,6 @@ character are dropped everywhere, as there is nothing in them to recognise.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -135,6 +134,8 @@ def added_blocks(before: str, after: str) -> list[str]:
     pairs = sum(counts[line] * times for line, times in Counter(new).items() if line in counts)
     if pairs > MOST_PAIRS or min(len(old), len(new)) > MOST_LINES:
         return _blocks(line if _is_more(counts, key) else None for line, key in zip(lines, new, strict=True))
+    import difflib  # a hook whose edit only adds lines does without (1 ms)
+
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
     edits = matcher.get_opcodes()
     spans = ("\n".join(lines[low:high]) for tag, _, _, low, high in edits if tag in {"insert", "replace"})

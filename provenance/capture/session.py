@@ -5,15 +5,30 @@ The readers turn foreign bytes into these; ``novelty`` turns these into ingredie
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
+from provenance.capture.foreign import decoded, dict_of, list_of, strings, text_of
+from provenance.words import Status
 
-from provenance.model import Origin, Status
+if TYPE_CHECKING:
+    from provenance.model import Origin
+
+__all__ = [
+    "EDIT_KINDS",
+    "Event",
+    "Shown",
+    "Start",
+    "Tally",
+    "Wrote",
+    "decoded",
+    "dict_of",
+    "list_of",
+    "records",
+    "strings",
+    "text_of",
+]
 
 
 class Shown(NamedTuple):
@@ -37,34 +52,40 @@ class Wrote(NamedTuple):
     origin: Origin
 
 
-Event = Shown | Wrote
+class Start(NamedTuple):
+    """Another session begins, in a file that holds several: nothing shown before counts for what comes after."""
+
+    session: str
+
+
+Event = Shown | Wrote | Start
 
 EDIT_KINDS = frozenset({"edit", "write", "notebook", "patch", "heredoc"})
 """The kinds that put text into a file."""
 
 
-@dataclass(slots=True)
 class Tally:
     """What a reader saw in one file. A file with signs of change but no edit is reported loudly."""
 
-    assistant: str = ""
-    records: int = 0
-    unknown: Counter[str] = field(default_factory=Counter)
-    """Types of records and blocks that the reader does not know, with how many of each."""
-    broken: int = 0
-    """Lines that are no JSON object."""
-    edit_calls: int = 0
-    """Calls of editing tools, whatever became of them."""
-    wrote: Counter[str] = field(default_factory=Counter)
-    """Outputs read, by kind."""
-    deletions: int = 0
-    """Edits read that only took text away."""
-    unread: int = 0
-    """Editing calls that did not fail, and results that show a change, of which no edit was read."""
-    cut: str = ""
-    """Why the rest of the file could not be read, where that is so."""
-    changed: int = 0
-    """Records which show that files changed: backups and patch results (a commit may be all of a person's work)."""
+    def __init__(self) -> None:
+        self.assistant = ""
+        self.records = 0
+        self.unknown: Counter[str] = Counter()
+        """Types of records and blocks that the reader does not know, with how many of each."""
+        self.broken = 0
+        """Lines that are no JSON object."""
+        self.edit_calls = 0
+        """Calls of editing tools, whatever became of them."""
+        self.wrote: Counter[str] = Counter()
+        """Outputs read, by kind."""
+        self.deletions = 0
+        """Edits read that only took text away."""
+        self.unread = 0
+        """Editing calls that did not fail, and results that show a change, of which no edit was read."""
+        self.cut = ""
+        """Why the rest of the file could not be read, where that is so."""
+        self.changed = 0
+        """Records which show that files changed: backups, patch results (a commit may be all of a person's work)."""
 
     @property
     def silent(self) -> bool:
@@ -88,52 +109,3 @@ def records(lines: Iterable[bytes], tally: Tally) -> Iterator[dict[str, Any]]:
             yield record
         else:
             tally.broken += 1
-
-
-_decode = msgspec.json.Decoder().decode
-
-
-def decoded(data: bytes | str) -> Any:
-    """The value of a JSON text, or None where it is none.
-
-    JavaScript cuts strings between the halves of a character and writes each half as ``\\ud83d``, which is no
-    Unicode; it becomes a question mark here, as bytes that are no UTF-8 become U+FFFD. So every string that is
-    read can be written.
-    """
-    try:
-        return _decode(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        pass
-    try:
-        text = data if isinstance(data, str) else data.decode("utf-8", "replace")
-        value = json.loads(text.lstrip("\ufeff"), parse_constant=lambda name: None)
-        return _decode(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
-    except (ValueError, msgspec.DecodeError, RecursionError):
-        return None
-
-
-def text_of(value: Any) -> str:
-    """A string out of a foreign value: itself if it is one, else empty."""
-    return value if isinstance(value, str) else ""
-
-
-def dict_of(value: Any) -> dict[str, Any]:
-    """A dict out of a foreign value: itself if it is one, else empty."""
-    return value if isinstance(value, dict) else {}
-
-
-def list_of(value: Any) -> list[Any]:
-    """A list out of a foreign value: itself if it is one, else empty."""
-    return value if isinstance(value, list) else []
-
-
-def strings(value: Any, depth: int = 0) -> Iterator[str]:
-    """Every string leaf of a JSON value, in order; nothing deeper than 32 levels."""
-    if isinstance(value, str):
-        yield value
-    elif depth < 32 and isinstance(value, dict):
-        for item in value.values():
-            yield from strings(item, depth + 1)
-    elif depth < 32 and isinstance(value, list):
-        for item in value:
-            yield from strings(item, depth + 1)

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from provenance.capture import patch, shell
-from provenance.capture.session import decoded
-from provenance.model import Status
+from provenance.capture import patch
+from provenance.capture.foreign import decoded
+from provenance.words import Status
 
 PATCH_MARK = "*** Begin Patch"
 
@@ -49,6 +49,8 @@ def of_input(given: Any, cwd: str) -> list[Piece]:
     found = list(_walk(given, "", cwd, 0))
     pieces = [piece for piece in found if isinstance(piece, Piece)]
     if not pieces and isinstance(given, dict) and _COMMANDS & given.keys():
+        from provenance.capture import shell
+
         command = shell.command_text({key: given[key] for key in given if key in _COMMANDS}) or ""
         pieces = of_shell(command, cwd)
         found = [text for key, value in given.items() if key not in _COMMANDS for text in _walk(value, "", cwd, 0)]
@@ -75,6 +77,8 @@ def of_diff(diff: str, path: str, cwd: str) -> list[Piece]:
 
 def of_shell(command: str, cwd: str) -> list[Piece]:
     """What a command line writes (heredocs, patches), then the command itself without those texts."""
+    from provenance.capture import shell  # 9 ms that a hook pays for command lines only
+
     pieces: list[Piece] = []
     rest = [command]
     for written in shell.written(command):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -84,18 +83,18 @@ _VARIABLE = re.compile(r"\s*\$\{?\w+\}?\s*")
 _ASSIGNMENT = re.compile(r"\w+\+?=")
 
 
-@dataclass(slots=True)
 class _Heredoc:
-    end: str
-    quoted: bool
-    tabs: bool
-    text: str = ""
+    def __init__(self, end: str, quoted: bool, tabs: bool) -> None:
+        self.end = end
+        self.quoted = quoted
+        self.tabs = tabs
+        self.text = ""
 
 
-@dataclass(slots=True)
 class _Script:
-    source: str = ""
-    pipelines: list[list[_Command]] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.source = ""
+        self.pipelines = [[_Command()]]
 
     def value(self) -> str:
         """The text of ``$(cat <<EOF ...)``; any other substitution as it stands."""
@@ -113,21 +112,21 @@ class _Script:
             self.pipelines.append([_Command()])
 
 
-@dataclass(slots=True)
 class _Word:
-    pieces: list[str | _Script] = field(default_factory=list)
-    quoted: bool = False
+    def __init__(self, *pieces: str | _Script) -> None:
+        self.pieces = list(pieces)
+        self.quoted = False
 
     def value(self) -> str:
         return "".join(piece if isinstance(piece, str) else piece.value() for piece in self.pieces)
 
 
-@dataclass(slots=True)
 class _Command:
-    words: list[_Word] = field(default_factory=list)
-    outputs: list[_Word] = field(default_factory=list)
-    strings: list[_Word] = field(default_factory=list)
-    heredocs: list[_Heredoc] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.words: list[_Word] = []
+        self.outputs: list[_Word] = []
+        self.strings: list[_Word] = []
+        self.heredocs: list[_Heredoc] = []
 
 
 class _Reader:
@@ -141,7 +140,7 @@ class _Reader:
 
     def script(self, close: str, depth: int) -> _Script:
         text, start = self.text, self.at
-        script = _Script(pipelines=[[_Command()]])
+        script = _Script()
         groups = 0
         while self.at < len(text):
             char = text[self.at]

@@ -19,12 +19,18 @@ from provenance import __version__
 from provenance.errors import ProvenanceError
 
 COMMANDS = {
-    "ingest": "Read assistants' transcripts into the store.",
+    "init": "Install the hooks that capture what assistants write.",
+    "capture": "Called by the hooks: one payload into the ledger.",
+    "status": "What was captured today, and from whom.",
+    "doctor": "Is it live? Hooks, keys, missed captures, edits that no hook saw.",
+    "ingest": "Read transcripts, exports and other tools' records into the store.",
+    "collect": "Bring the stores of many machines together.",
     "index": "Build, extend, describe and verify the index.",
     "check": "Check single text files against the index and a policy.",
     "scan": "Look for indexed outputs in datasets; leaves facts, judges nothing.",
     "judge": "Judge a finished scan by a policy, without reading the dataset.",
     "gate": "Scan and judge: the command for a pipeline.",
+    "ledger": "Verify the ledger, sign its state, prove an entry.",
     "demo": "The main job in small, on data made on the spot.",
 }
 

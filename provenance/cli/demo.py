@@ -55,7 +55,7 @@ def command(out: Path | None) -> None:
     planted = _make_dataset(dataset, transcripts)
     _step(f"provenance gate {dataset} --policy clean-room --store {store} --out {run}")
     scan.run((str(dataset),), store / "index", run, (), False, 1, False)
-    code = judge.judge(run, "clean-room", store / "index", 20, False)
+    code = judge.judge(run, "clean-room", store / "index", store, 20, False)
     missed = _missed(run, planted)
     click.echo()
     click.echo(
@@ -92,12 +92,12 @@ def _index(store: Path) -> None:
 
 def _outputs(transcripts: Path) -> dict[str, str]:
     """The texts that the demo's assistants wrote, by path: read as the product reads them."""
-    from provenance import capture
+    from provenance.capture import reading
     from provenance.capture.session import Wrote
 
     texts: dict[str, str] = {}
     for path in sorted(transcripts.iterdir()):
-        events, _ = capture.read(path, capture.assistant_of(path) or "")
+        events, _ = reading.read(path, reading.reader_of(path) or "")
         for event in events:
             if isinstance(event, Wrote) and event.path:
                 texts.setdefault(event.path, "\n".join(event.blocks))

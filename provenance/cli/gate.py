@@ -39,7 +39,7 @@ def command(
     loaded = policy.load(policy_name)
     folder = options.index_of(index_path, store)
     rows, _ = scan.run(datasets, folder, out, columns, no_similar, jobs, quiet)
-    code = judge.judge(out, policy_name, folder, 0 if quiet else show, idioms)
+    code = judge.judge(out, policy_name, folder, store, 0 if quiet else show, idioms)
     if store.is_dir():
         facts = {"datasets": list(datasets), "rows": rows, "policy": loaded.digest, "exit": code}
         try:

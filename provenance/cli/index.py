@@ -55,6 +55,7 @@ def build(store: Path, index_path: Path | None, commons_files: tuple[Path, ...],
     from provenance import store as stores
 
     path = options.index_of(index_path, store)
+    _settle(store)
     next(stores.read(store, ()), None)
     sets = _sets(commons_files, no_base)
     # Not beside an 'add': it would add again what is built here.
@@ -81,6 +82,7 @@ def add(store: Path, index_path: Path | None, commons_files: tuple[Path, ...], n
     from provenance import files, index
     from provenance import store as stores
 
+    _settle(store)
     path = options.index_of(index_path, store)
     index.info(path)
     # Two runs that add from one store at a time would both see the same shards as new.
@@ -161,6 +163,17 @@ def _source(shard: Path) -> str:
         head = file.read(1 << 16)
         file.seek(max(0, size - (1 << 16)))
         return f"{shard.name}:{size}:{xxhash.xxh3_64_hexdigest(head + file.read())}"
+
+
+def _settle(store: Path) -> None:
+    """What hooks captured since the last time comes into the store first."""
+    from provenance import ingest
+
+    report = ingest.settle(store)
+    if report.captured:
+        click.echo(f"settled {report.captured:,} captured outputs")
+    for trouble in [*report.damaged, *report.unreadable]:
+        click.secho(f"warning: {trouble}", fg="yellow", err=True)
 
 
 def _record(store: Path, info: Info) -> None:

@@ -24,11 +24,11 @@ def command(scan: Path, policy_name: str, store: Path, index_path: Path | None, 
     Example:
       provenance judge provenance-scan --policy my-policy.yaml
     """
-    code = judge(scan, policy_name, options.index_of(index_path, store), show, idioms)
+    code = judge(scan, policy_name, options.index_of(index_path, store), store, show, idioms)
     raise click.exceptions.Exit(code)
 
 
-def judge(out: Path, policy_name: str, index_path: Path, show: int, idioms: bool) -> int:
+def judge(out: Path, policy_name: str, index_path: Path, store: Path, show: int, idioms: bool) -> int:
     """Judge, print, and say the exit code."""
     from provenance import index, policy
     from provenance.errors import StoreError
@@ -41,7 +41,7 @@ def judge(out: Path, policy_name: str, index_path: Path, show: int, idioms: bool
     except StoreError:
         same = False
         load(out)
-    report = collect.collect(out, loaded, index_path if same else None)
+    report = collect.collect(out, loaded, index_path if same else None, store)
     for verdict, lines in text.findings(report, show, idioms):
         click.echo(options.styled(verdict, lines))
     for line in text.summary(report):

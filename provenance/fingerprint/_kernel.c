@@ -1144,6 +1144,102 @@ static PyObject *kernel_measure(PyObject *module, PyObject *argument) {
     return result;
 }
 
+/* For each gram its key, and its key with the check of its very words. */
+static Status marks_of(const Bytes *keys, const Bytes *checks, Bytes *out) {
+    size_t count = keys->size / 8;
+    uint8_t *to = count <= PTRDIFF_MAX / 16 ? reserve(out, 16 * count) : NULL;
+    if (!to)
+        return NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t key = load64(keys->bytes + 8 * i);
+        uint64_t check = (uint64_t)checks->bytes[2 * i] | (uint64_t)checks->bytes[2 * i + 1] << 8;
+        to = store(store(to, key, 8), key ^ (check + 1) * SPREAD, 8);
+    }
+    out->size = 16 * count;
+    return DONE;
+}
+
+static PyObject *kernel_marks(PyObject *module, PyObject *argument) {
+    Call call;
+    if (!enter(module, argument, &call))
+        return NULL;
+    Bytes grams[3] = {{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}}, out = {NULL, 0, 0};
+    Status status;
+    Py_BEGIN_ALLOW_THREADS status = measure(call.tables, call.work, call.data, &grams[0], &grams[1], &grams[2]);
+    if (status == DONE)
+        status = marks_of(&grams[0], &grams[1], &out);
+    for (int i = 0; i < 3; i++)
+        free(grams[i].bytes);
+    Py_END_ALLOW_THREADS leave(&call);
+    return finished(status, &out);
+}
+
+/* The slot that holds a mark's number (from 1), or the empty one where it would stand. */
+static uint32_t *slot_of(uint32_t *slots, size_t size, const uint8_t *marks, uint64_t mark) {
+    size_t slot = mark & (size - 1);
+    while (slots[slot] && load64(marks + 8 * (slots[slot] - 1)) != mark)
+        slot = (slot + 1) & (size - 1);
+    return &slots[slot];
+}
+
+/* Whether each of the marks is among others: the marks in an open table of at most half its size, the others
+ * streamed past one bit of it. */
+static Status among(const uint8_t *marks, size_t count, const uint8_t *others, size_t many, Bytes *out) {
+    size_t size = 64; /* a power of two */
+    while (size < 4 * count)
+        size *= 2;
+    uint8_t *to = count <= PTRDIFF_MAX / 64 ? reserve(out, count) : NULL;
+    uint32_t *slots = to ? calloc(size, sizeof *slots) : NULL;
+    uint64_t *bits = slots ? calloc(size / 8, sizeof *bits) : NULL; /* 8 bits a slot */
+    if (!bits) {
+        free(slots);
+        return NO_MEMORY;
+    }
+    memset(to, 0, count);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t mark = load64(marks + 8 * i), bit = mark & (8 * size - 1);
+        bits[bit / 64] |= 1ull << bit % 64;
+        uint32_t *slot = slot_of(slots, size, marks, mark);
+        if (!*slot) /* of equal marks the first */
+            *slot = (uint32_t)(i + 1);
+    }
+    for (size_t i = 0; i < many; i++) {
+        uint64_t mark = load64(others + 8 * i), bit = mark & (8 * size - 1);
+        if (bits[bit / 64] >> bit % 64 & 1) {
+            uint32_t first = *slot_of(slots, size, marks, mark);
+            if (first)
+                to[first - 1] = 1;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint32_t first = *slot_of(slots, size, marks, load64(marks + 8 * i));
+        to[i] = first ? to[first - 1] : 0; /* none: another thread wrote into what it gave us */
+    }
+    out->size = count;
+    free(bits);
+    free(slots);
+    return DONE;
+}
+
+static PyObject *kernel_among(PyObject *Py_UNUSED(module), PyObject *arguments) {
+    Py_buffer marks, others;
+    PyObject *result = NULL;
+    if (!PyArg_ParseTuple(arguments, "y*y*:among", &marks, &others))
+        return NULL;
+    if (marks.len % 8 || others.len % 8 || (uint64_t)marks.len / 8 >= UINT32_MAX)
+        PyErr_Format(PyExc_ValueError, "marks: %zd and %zd bytes, not multiples of 8", marks.len, others.len);
+    else {
+        Bytes out = {NULL, 0, 0};
+        Status status;
+        Py_BEGIN_ALLOW_THREADS status =
+            among(bytes_of(&marks), (size_t)marks.len / 8, bytes_of(&others), (size_t)others.len / 8, &out);
+        Py_END_ALLOW_THREADS result = finished(status, &out);
+    }
+    PyBuffer_Release(&marks);
+    PyBuffer_Release(&others);
+    return result;
+}
+
 static PyObject *kernel_shingles(PyObject *module, PyObject *argument) {
     Call call;
     if (!enter(module, argument, &call))
@@ -1676,6 +1772,8 @@ static PyMethodDef METHODS[] = {
     {"tokens", kernel_tokens, METH_O, "tokens(data) -> list[tuple[int, int]]"},
     {"normal_form", kernel_normal_form, METH_O, "normal_form(data) -> bytes"},
     {"measure", kernel_measure, METH_O, "measure(data) -> (tokens, stream, keys, checks, positions)"},
+    {"marks", kernel_marks, METH_O, "marks(data) -> bytes"},
+    {"among", kernel_among, METH_VARARGS, "among(marks, others) -> bytes"},
     {"shingles", kernel_shingles, METH_O, "shingles(data) -> list[int]"},
     {"signature", kernel_signature, METH_O, "signature(data) -> bytes"},
     {"signatures", kernel_signatures, METH_VARARGS, "signatures(data, offsets[, wanted]) -> bytes"},

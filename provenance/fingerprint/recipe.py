@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
+from typing import NamedTuple
 
 
-class Recipe(msgspec.Struct, frozen=True):
+class Recipe(NamedTuple):
     """The parameters of a fingerprint. Two fingerprints compare only if their recipes are equal."""
 
     version: int = 1

@@ -155,6 +155,26 @@ def measure(data: bytes) -> tuple[int, int, bytes, bytes, bytes]:
     return len(values), stream, bytes(keys), bytes(checks), bytes(positions)
 
 
+def marks(data: bytes) -> bytes:
+    """Two marks (u64) for each eligible gram, by which a session remembers what it has shown: the key, and the key
+    with the check of its very words."""
+    _, _, keys, checks, _ = measure(data)
+    out = bytearray()
+    for at in range(len(checks) // 2):
+        key = int.from_bytes(keys[8 * at : 8 * at + 8], "little")
+        check = int.from_bytes(checks[2 * at : 2 * at + 2], "little")
+        out += key.to_bytes(8, "little") + (key ^ (check + 1) * table.SPREAD & M).to_bytes(8, "little")
+    return bytes(out)
+
+
+def among(marks: bytes, others: bytes) -> bytes:
+    """For each mark (u64) a byte: 1 if it is among the others, else 0. ValueError unless both are whole marks."""
+    if len(marks) % 8 or len(others) % 8:
+        raise ValueError(f"marks: {len(marks)} and {len(others)} bytes, not multiples of 8")
+    known = {others[at : at + 8] for at in range(0, len(others), 8)}
+    return bytes(marks[at : at + 8] in known for at in range(0, len(marks), 8))
+
+
 def _grams(data: bytes) -> tuple[list[int], int, Iterator[tuple[int, int, int]]]:
     k = RECIPE.k
     values, symbols, classes, marks = [], [], [], []

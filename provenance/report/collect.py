@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from provenance import files, index, policy, scan
+from provenance import entries, files, index, policy, scan
 from provenance.fingerprint import RECIPE
 from provenance.model import Action, Skipped
 from provenance.policy import Finding, Loaded, Policy
@@ -42,6 +42,8 @@ class Report(msgspec.Struct, frozen=True):
     verdict: Action
     policy: dict[str, str]
     index: dict[str, Any]
+    captures: dict[str, int]
+    """missed: captures that hooks could not make, as the store's ledger records them."""
     dataset: dict[str, tuple[str, ...]]
     counts: dict[str, int]
     """rows, texts, nulls, bytes, tokens, matched (texts with a match of any grade), skipped."""
@@ -78,10 +80,11 @@ def promise(state: index.Info | None) -> str:
     )
 
 
-def collect(out: Path, loaded: Loaded, index_path: Path | None = None) -> Report:
+def collect(out: Path, loaded: Loaded, index_path: Path | None = None, store: Path | None = None) -> Report:
     """Judge a finished scan and leave ``report.json`` and ``findings.parquet`` in its folder.
 
-    ``index_path`` is the index that the scan used, for the promise's figures; the dataset is not read.
+    ``index_path`` is the index that the scan used, for the promise's figures, ``store`` the one whose
+    ledger counts the missed captures; the dataset is not read.
     """
     done = scan.load(out)
     with files.locked(out / "lock", wait=False):
@@ -90,13 +93,13 @@ def collect(out: Path, loaded: Loaded, index_path: Path | None = None) -> Report
         with files.replacing(out / "findings.parquet") as file:
             _write(file, folded.through(scan.read(out, done)))
         state = index.info(index_path) if index_path is not None else None
-        report = _report(done, folded, loaded, promise(state))
+        report = _report(done, folded, loaded, promise(state), entries.missed(store) if store else 0)
         with files.replacing(out / "report.json") as file:
             file.write(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     return report
 
 
-def _report(done: scan.Scan, folded: _Fold, loaded: Loaded, promised: str) -> Report:
+def _report(done: scan.Scan, folded: _Fold, loaded: Loaded, promised: str, missed: int) -> Report:
     defaults = loaded.policy.defaults
     due = defaults.skipped if folded.skipped else Action.ALLOW
     return Report(
@@ -108,6 +111,7 @@ def _report(done: scan.Scan, folded: _Fold, loaded: Loaded, promised: str) -> Re
         verdict=policy.severest([*folded.verdicts, due]),
         policy={"name": loaded.policy.name, "source": loaded.source, "digest": loaded.digest},
         index={"digest": done.index, "ingredients": done.ingredients},
+        captures={"missed": missed},
         dataset={"files": done.files, "fields": done.fields, "unread": done.unread},
         counts={
             ("bytes" if name == "size" else name): done.total(name)

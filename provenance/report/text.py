@@ -35,6 +35,8 @@ def summary(report: Report) -> Iterator[str]:
         yield f"  skipped, {plain(reason)}: {count:,}"
     if report.skipped["count"]:
         yield f"  {report.skipped['action']} by the policy's default for skipped rows: unread is not clean"
+    if report.captures["missed"]:
+        yield f"captures missed, by the ledger: {report.captures['missed']:,} (what they held is not in the index)"
     found = ", ".join(f"{action} {count:,}" for action, count in report.verdicts.items() if count)
     yield f"texts that match recorded outputs: {counts['matched']:,}" + (f" ({found})" if found else "")
     for one in report.rules:

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from provenance import capture
-from provenance.capture import claude_code, codex, novelty
+from provenance.capture import claude_code, codex, novelty, reading
 from provenance.capture.session import Event, Tally, Wrote
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -49,7 +48,7 @@ def codex_events(*records: Record) -> tuple[list[Event], Tally]:
 
 def read(path: Path) -> tuple[list[Event], Tally]:
     """What capture makes of a file."""
-    return capture.read(path, capture.assistant_of(path) or "")
+    return reading.read(path, reading.reader_of(path) or "")
 
 
 def wrote(events: list[Event], *kinds: str) -> list[Wrote]:

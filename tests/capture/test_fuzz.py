@@ -12,8 +12,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provenance import capture
-from provenance.capture import novelty
+from provenance.capture import novelty, reading
 from provenance.capture.session import Tally
 from provenance.errors import CaptureError
 from provenance.model import Evidence
@@ -32,10 +31,10 @@ def taken(data: bytes) -> None:
         path = Path(folder, "session")
         path.write_bytes(data)
         with contextlib.suppress(CaptureError):
-            capture.assistant_of(path)
-        for assistant in capture.ASSISTANTS:
+            reading.reader_of(path)
+        for assistant in (*reading.RECORDS, *reading.TEXTS):
             with contextlib.suppress(CaptureError):
-                events, tally = capture.read(path, assistant)
+                events, tally = reading.read(path, assistant)
                 assert 0 <= tally.broken <= tally.records
                 assert tally.silent in (True, False)
                 keep(events)
@@ -53,13 +52,15 @@ def consume(records: list[Any]) -> None:
     lines = [json.dumps(record).encode() for record in records]
     for record in records:
         if isinstance(record, dict):
-            assert all(reader.recognise(record) in (True, False) for reader in capture.ASSISTANTS.values())
-    for reader in capture.ASSISTANTS.values():
+            assert all(reader.recognise(record) in (True, False) for reader in JSON_READERS)
+    for reader in READERS:
         tally = Tally()
         keep(reader.read(iter(lines), tally))
         assert all(name.isprintable() and len(name) <= 80 for name in tally.unknown)
 
 
+READERS = [reading.module_of(name) for name in (*reading.RECORDS, *reading.TEXTS)]
+JSON_READERS = READERS[: len(reading.RECORDS)]
 FILES = [CLAUDE.read_bytes(), CODEX.read_bytes(), BARE.read_bytes()]
 RECORDS = [load(path) for path in (CLAUDE, CODEX, BARE)]
 WORDS = st.sampled_from(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from provenance import capture
+from provenance.capture import reading
 from provenance.errors import CaptureError
 from tests.capture import recording
 from tests.capture.recording import BARE, CLAUDE, CODEX, FIXTURES
@@ -23,11 +23,11 @@ def saved(folder: Path, data: bytes) -> Path:
 
 @pytest.mark.parametrize(
     ("path", "assistant"),
-    [(CLAUDE, "claude-code"), (CODEX, "codex"), (BARE, "codex")],
+    [(CLAUDE, "claude_code"), (CODEX, "codex"), (BARE, "codex")],
     ids=lambda value: str(value)[-22:],
 )
 def test_a_transcript_is_recognised_by_its_records_not_by_its_name(path: Path, assistant: str, tmp_path: Path) -> None:
-    assert assistant == capture.assistant_of(saved(tmp_path, path.read_bytes()))
+    assert assistant == reading.reader_of(saved(tmp_path, path.read_bytes()))
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,12 @@ def test_a_transcript_is_recognised_by_its_records_not_by_its_name(path: Path, a
     ids=json.dumps,
 )
 def test_rows_of_other_formats_are_nobodys(record: recording.Record, tmp_path: Path) -> None:
-    assert capture.assistant_of(recording.save(tmp_path / "a.jsonl", record, record)) is None
+    assert reading.reader_of(recording.save(tmp_path / "a.jsonl", record, record)) is None
 
 
 def test_a_record_with_a_foreign_type_does_not_hide_the_transcript_after_it(tmp_path: Path) -> None:
     strange = b'{"type":[],"payload":{}}\n{"type":{},"role":1}\n[1]\nnull\n{"a":"\\ud800"}\n\xff\xfe\n'
-    assert capture.assistant_of(saved(tmp_path, strange + TEXT)) == "codex"
+    assert reading.reader_of(saved(tmp_path, strange + TEXT)) == "codex"
 
 
 def test_the_stream_of_a_headless_run_is_a_transcript(tmp_path: Path) -> None:
@@ -103,8 +103,8 @@ CLOTHES = {
 def test_the_same_records_are_read_in_any_clothes(clothes: str, tmp_path: Path) -> None:
     expected, plain = recording.read(CODEX)
     path = saved(tmp_path, CLOTHES[clothes](TEXT))
-    assert capture.assistant_of(path) == "codex"
-    events, tally = capture.read(path, "codex")
+    assert reading.reader_of(path) == "codex"
+    events, tally = reading.read(path, "codex")
     assert expected == events
     assert (plain.records, 0, "") == (tally.records, tally.broken, tally.cut)
 
@@ -117,7 +117,7 @@ def test_of_a_compressed_file_that_was_cut_the_beginning_is_read_and_the_cut_tol
     many = b"".join(json.dumps({**recording.meta(), "n": os.urandom(64).hex()}).encode() + b"\n" for _ in range(2000))
     data = compress(many)
     path = saved(tmp_path, data[: len(data) // 2])
-    _, tally = capture.read(path, "codex")
+    _, tally = reading.read(path, "codex")
     assert 500 < tally.records < 2000
     assert str(path) in tally.cut
 
@@ -130,13 +130,13 @@ def test_of_a_compressed_file_that_was_cut_the_beginning_is_read_and_the_cut_tol
 def test_a_compressed_file_without_a_readable_record_is_an_error_not_a_stranger(data: bytes, tmp_path: Path) -> None:
     path = saved(tmp_path, data)
     with pytest.raises(CaptureError, match="could not be read"):
-        capture.assistant_of(path)
+        reading.reader_of(path)
 
 
 def test_a_cut_last_line_and_broken_lines_are_counted(tmp_path: Path) -> None:
     rows = TEXT.splitlines(keepends=True)
     data = b"{broken\n" + b"".join(rows[:6]) + b'"a string"\n[]\n\x00\x01\xff\n' + b"".join(rows[6:])[:-30]
-    events, tally = capture.read(saved(tmp_path, data), "codex")
+    events, tally = reading.read(saved(tmp_path, data), "codex")
     assert 5 == tally.broken
     assert len(rows) + 4 == tally.records
     assert recording.wrote(events)
@@ -157,42 +157,42 @@ def test_bytes_that_are_no_text_cost_a_character_not_the_record(tmp_path: Path) 
 
 def test_deep_nesting_is_a_broken_line(tmp_path: Path) -> None:
     path = saved(tmp_path, b'{"a":' * 100_000 + b"\n" + TEXT)
-    assert capture.assistant_of(path) == "codex"
-    assert 1 == capture.read(path, "codex")[1].broken
+    assert reading.reader_of(path) == "codex"
+    assert 1 == reading.read(path, "codex")[1].broken
 
 
 def test_a_line_beyond_the_longest_is_read_in_parts_and_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capture, "LONGEST_LINE", 4096)
-    _, tally = capture.read(saved(tmp_path, b"x" * 10_000 + b"\n" + TEXT), "codex")
+    monkeypatch.setattr(reading, "LONGEST_LINE", 4096)
+    _, tally = reading.read(saved(tmp_path, b"x" * 10_000 + b"\n" + TEXT), "codex")
     assert 3 == tally.broken
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"{}", b"PAR1\x00\x01", bytes(range(256)) * 100])
 def test_files_without_a_record_are_nobodys(data: bytes, tmp_path: Path) -> None:
-    assert capture.assistant_of(saved(tmp_path, data)) is None
+    assert reading.reader_of(saved(tmp_path, data)) is None
 
 
 def test_a_missing_file_and_a_folder_are_errors_with_advice(tmp_path: Path) -> None:
     with pytest.raises(CaptureError, match=r"no such file or folder \(transcripts lie in"):
-        list(capture.find(tmp_path / "absent"))
+        list(reading.find(tmp_path / "absent"))
     with pytest.raises(CaptureError, match="directory"):
-        capture.assistant_of(tmp_path)
+        reading.reader_of(tmp_path)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 def test_a_pipe_is_an_error_and_does_not_wait(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(CaptureError, match="not a regular file"):
-        capture.assistant_of(tmp_path / "pipe")
+        reading.reader_of(tmp_path / "pipe")
 
 
 def test_a_folder_is_walked_whole_in_order_hidden_folders_too(tmp_path: Path) -> None:
     for name in ("b.jsonl", ".hidden/a.jsonl", "a/z.jsonl", "a/b/c.txt"):
         recording.save(tmp_path / name)
     (tmp_path / "broken link").symlink_to(tmp_path / "nowhere")
-    found = [path.relative_to(tmp_path).as_posix() for path in capture.find(tmp_path)]
+    found = [path.relative_to(tmp_path).as_posix() for path in reading.find(tmp_path)]
     assert [".hidden/a.jsonl", "a/b/c.txt", "a/z.jsonl", "b.jsonl"] == found
 
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import provenance
-from provenance import __version__
+from provenance import __version__, ledger
 from provenance.fingerprint import ENGINE, RECIPE
 from tests.conftest import Ran
 from tests.making import code
@@ -158,7 +158,7 @@ BAD = {
     "no store": (["index", "build", "--store", "elsewhere"], "elsewhere: no store here (run 'provenance ingest"),
     "no index": (["gate", "train.parquet", "--index", "elsewhere"], "elsewhere: no index here (run 'provenance index"),
     "no scan": (["judge", "elsewhere"], "elsewhere: no scan here: run 'provenance scan' first"),
-    "a transcript that is none": (["ingest", "train.parquet"], "train.parquet: not a transcript of"),
+    "a transcript that is none": (["ingest", "train.parquet"], "train.parquet: no transcript or export of"),
     "a missing transcript": (["ingest", "nowhere"], "nowhere: no such file or folder"),
     "a command that does not exist": (["scna"], "No such command 'scna'"),
     "no argument": (["gate"], "Missing argument"),
@@ -303,8 +303,9 @@ def test_a_gate_of_the_folder_that_holds_its_own_runs_can_be_repeated(ready: Run
 
 def test_a_verdict_stands_though_the_ledger_cannot_be_written(ready: Run, tmp_path: Path) -> None:
     data = dataset(tmp_path / "train.parquet", output_text())
-    Path(".provenance/ledger.jsonl").unlink()
-    Path(".provenance/ledger.jsonl").mkdir()
+    (shard,) = Path(".provenance/ledger").glob("*.jsonl")
+    shard.with_suffix(".lock").unlink()
+    shard.with_suffix(".lock").mkdir()
     said = ready("gate", data)
     assert 1 == said.code
     assert "warning: this run is not in the ledger" in said.err
@@ -316,8 +317,8 @@ def test_an_index_built_again_from_the_same_store_has_the_same_name(ready: Run) 
 
 def test_the_ledger_records_what_was_done(ready: Run, tmp_path: Path) -> None:
     ready("gate", dataset(tmp_path / "train.parquet", human(1)))
-    kinds = [json.loads(line)["kind"] for line in Path(".provenance/ledger.jsonl").read_text().splitlines()]
-    assert kinds == ["ingest", "index", "gate"]
+    kinds = [one.kind for one in ledger.read(".provenance") if isinstance(one, ledger.Entry)]
+    assert [*dict.fromkeys(kinds)] == ["ingredient", "ingest", "index", "gate"]
 
 
 def test_output_into_a_pipe_has_no_colours_and_no_progress(ready: Run, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def round_of(kernel, rng: random.Random) -> None:
     tables = [table(rng, keys) for _ in range(rng.choice([0, 1, 1, 3]))]
     asked = struct.pack(f"<{len(keys) + 2}Q", *keys, 5, rng.getrandbits(64))
     with exact(data) as d, exact(offsets) as o, exact(asked) as a, ExitStack() as stack:
-        for name in ("tokens", "normal_form", "measure", "shingles"):
+        for name in ("tokens", "normal_form", "measure", "marks", "shingles"):
             assert getattr(reference, name)(data) == getattr(kernel, name)(d), (name, data)
         held = [stack.enter_context(exact(one)) for one in tables]
         checked = [bytes(rng.choices([0, 1, 255], k=len(one) // 4096)) for one in tables]

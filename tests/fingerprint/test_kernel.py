@@ -33,7 +33,7 @@ kernel.setup(*reference.kernel_tables())
 
 ROOT = Path(__file__).parents[2]
 K = RECIPE.k
-OF_ONE_TEXT = ("tokens", "normal_form", "measure", "shingles", "signature")
+OF_ONE_TEXT = ("tokens", "normal_form", "measure", "marks", "shingles", "signature")
 VOCABULARY = (
     *"if for return class def and import x y foo bar _ 1 23 0x1F ( ) { } = ; + , . \" ' - ? @".split(),
     *(letter * length for letter, length in zip("abcde", (15, 16, 17, 32, 33), strict=True)),

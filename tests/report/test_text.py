@@ -66,6 +66,7 @@ def report(*findings: Finding, **facts: Any) -> Report:
         "policy": {"name": "ours", "source": "ours.yaml", "digest": "0123456789abcdef"},
         "index": {"digest": "fedcba9876543210", "ingredients": 1234},
         "dataset": {"files": ("train.parquet",), "fields": ("text",), "unread": ()},
+        "captures": {"missed": 0},
         "counts": {
             "rows": 1500,
             "texts": 1400,
@@ -222,3 +223,9 @@ def test_no_report_says_what_a_match_does_not_prove() -> None:
 @pytest.mark.parametrize("module", ["policy/schema.py", "policy/judge.py", "report/collect.py", "report/text.py"])
 def test_no_module_that_speaks_of_matches_has_such_a_word(module: str) -> None:
     assert [] == FORBIDDEN.findall((Path(provenance.__file__).parent / module).read_text())
+
+
+def test_missed_captures_are_said() -> None:
+    said = "\n".join(text.summary(report(captures={"missed": 3})))
+    assert "captures missed, by the ledger: 3" in said
+    assert "missed" not in "\n".join(text.summary(report()))

@@ -1,0 +1,106 @@
+"""What a session has shown its model and what the model wrote first, from one hook to the next: gram marks, no text.
+
+``STORE/sessions/<digest of the session>.seen``, of this machine alone (native byte order, rebuilt from nothing): frames
+of a kind (1 byte), a length (u32) and that many bytes:
+
+    S  marks (u64) of text that the session showed the model      O  marks of what the model produced first
+    K  16 bytes that stand for one output, so that two hooks that saw one edit capture it once
+    N  a JSON object of what only some hooks say: model, version, transcript
+
+A hook holds the file's lock while it works; a tail that a killed hook left behind is cut off by the next.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import mmap
+import os
+import struct
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from provenance import files, fingerprint
+from provenance.hashes import sha256
+
+if TYPE_CHECKING:
+    from io import FileIO
+
+_HEAD = struct.Struct("<cI")
+SHOWN, OWN, KEY, NOTE = b"S", b"O", b"K", b"N"
+
+
+class Memory:
+    """The memory of one session, open and locked."""
+
+    def __init__(self, file: FileIO) -> None:
+        self._file = file
+        size = file.seek(0, os.SEEK_END)
+        self._data = memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) if size else b"")
+        self._frames: list[tuple[bytes, int, int]] = []
+        at = 0
+        while at + _HEAD.size <= len(self._data):
+            kind, size = _HEAD.unpack_from(self._data, at)
+            at += _HEAD.size
+            if at + size > len(self._data):
+                at -= _HEAD.size
+                break
+            self._frames.append((kind, at, at + size))
+            at += size
+        if at != len(self._data):
+            file.truncate(at)
+        self.note: dict[str, Any] = {}
+        for data in self._of(NOTE):
+            self.note.update(json.loads(bytes(data)))
+        self.keys = {bytes(data) for data in self._of(KEY)}
+        """The outputs that were captured already."""
+
+    def _of(self, wanted: bytes) -> Iterator[memoryview]:
+        return (self._data[first:end] for kind, first, end in self._frames if kind == wanted)
+
+    def recall(self, written: set[int]) -> tuple[set[int], set[int]]:
+        """Of these marks, those that were shown before the model wrote them, and those that the model wrote first."""
+        shown: set[int] = set()
+        own: set[int] = set()
+        marks = array("Q", written)
+        for kind, first, end in self._frames:
+            if kind == SHOWN:
+                shown.update(_among(marks, self._data[first:end]) - own)
+            elif kind == OWN:
+                own.update(_among(marks, self._data[first:end]) - shown)
+        return shown, own
+
+    def add(self, kind: bytes, data: bytes) -> None:
+        """One frame more, in one write."""
+        if data:
+            self._file.write(_HEAD.pack(kind, len(data)) + data)
+
+    def add_marks(self, kind: bytes, marks: array[int]) -> None:
+        """The marks of a text that was shown, or that the model produced first."""
+        self.add(kind, marks.tobytes())
+
+    def add_note(self, **facts: str) -> None:
+        """What a hook says about its session, unless it is known."""
+        fresh = {name: value for name, value in facts.items() if value and self.note.get(name) != value}
+        if fresh:
+            self.note.update(fresh)
+            self.add(NOTE, json.dumps(fresh).encode())
+
+
+def _among(marks: array[int], others: memoryview) -> set[int]:
+    """Those of the marks that are among others."""
+    found = fingerprint.engine.among(marks, others)
+    return set(itertools.compress(marks, found)) if b"\1" in found else set()
+
+
+@contextmanager
+def opened(store: str, session: str) -> Iterator[Memory]:
+    """The memory of a session, locked until the block ends."""
+    folder = os.path.join(store, "sessions")
+    os.makedirs(folder, exist_ok=True)
+    name = sha256(session.encode("utf-8", "surrogatepass")).hexdigest()[:32] + ".seen"
+    with open(os.path.join(folder, name), "ab+", buffering=0) as file:
+        files.take(file)
+        yield Memory(file)

@@ -1,0 +1,66 @@
+"""GitHub Copilot's hooks: a file of our own, or the ``hooks`` of a repository's settings.local.json.
+
+Written against docs.github.com/en/copilot/reference/hooks-reference as of autumn 2026 and Copilot CLI 1.0.102. The
+cloud agent reads .github/hooks/*.json too, on a machine without this program, and a preToolUse command that fails
+denies the tool: hence ``harmless``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from provenance.setup.assistant import TIMEOUT, Assistant, Place, Target, folder
+from provenance.setup.jsonmerge import Hooks
+from provenance.setup.program import for_powershell, harmless
+
+WRITING = "create|edit|str_replace_editor|apply_patch|bash|powershell"
+EVENTS = (
+    "postToolUse",
+    "postToolUseFailure",
+    "userPromptSubmitted",
+    "sessionStart",
+    "sessionEnd",
+    "agentStop",
+    "subagentStop",
+    "preCompact",
+)
+
+
+def hooks(program: str) -> Hooks:
+    """Every event that shows what the model writes and was shown; the command line names it, the payload does not."""
+    found = {}
+    for event in ("preToolUse", *EVENTS):
+        line = f"{program} capture copilot {event}"
+        shell = for_powershell(line)
+        before = event == "preToolUse"
+        found[event] = [
+            {"matcher": WRITING, **_handler(harmless(line), f"{shell}; exit 0")} if before else _handler(line, shell)
+        ]
+    return found
+
+
+def _handler(bash: str, powershell: str) -> dict[str, Any]:
+    return {"type": "command", "bash": bash, "powershell": powershell, "timeoutSec": TIMEOUT}
+
+
+def _target(place: Place) -> Target:
+    match place.kind:
+        case "repository":
+            return Target(place.root / ".github" / "copilot" / "settings.local.json")
+        case "shared":
+            return Target(place.root / ".github" / "hooks" / "provenance.json", versioned=True)
+        case "user":
+            return Target(folder(place, "COPILOT_HOME", ".copilot") / "hooks" / "provenance.json", versioned=True)
+        case "managed":
+            return Target(place.root / "copilot" / "policy.d" / "provenance.json", versioned=True)
+
+
+ASSISTANT = Assistant(
+    name="copilot",
+    title="GitHub Copilot",
+    programs=("copilot",),
+    folders=(".copilot", ".github/copilot", ".github/hooks"),
+    target=_target,
+    content=lambda program, place: hooks(program),
+    next_step=lambda place: "",
+)

@@ -1,0 +1,64 @@
+"""The command line of a hook: one word that is a path, known again among others'."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provenance.errors import ProvenanceError
+from provenance.setup import program
+
+
+@pytest.mark.parametrize(
+    ("line", "ours"),
+    [
+        ("provenance capture claude-code", True),
+        ("'/my tools/provenance' capture codex || exit 0", True),
+        ('& "C:/Program Files/provenance.exe" capture copilot; exit 0', True),
+        ("python3 -m provenance capture gemini-cli", True),
+        ("provenance capture codex-notify", True),
+        ("provenance scan capture.jsonl", False),
+        ("provenance-guard check", False),
+        ("git-ai checkpoint claude", False),
+        ("screen capture codex", False),
+    ],
+)
+def test_a_line_of_ours_is_known(line: str, ours: bool) -> None:
+    assert ours == (program.OURS.search(line) is not None)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "provenance\nrm -rf", "'provenance", "wrapper", "provenance\x1b[0m", "\udcff/provenance"]
+)
+def test_what_could_not_be_known_again_is_refused(text: str) -> None:
+    with pytest.raises(ProvenanceError, match="--command"):
+        program.checked(text)
+
+
+@given(st.text(st.characters(exclude_characters="\0/", exclude_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1))
+def test_any_path_is_one_word(name: str) -> None:
+    path = Path("/tools") / name / "provenance"
+    assert [path.as_posix()] == shlex.split(program.quoted(path))
+    assert program.quoted(path) == program.of(f"{program.quoted(path)} capture git post-commit")
+
+
+def test_the_program_is_this_installation_and_runs() -> None:
+    found = program.checked(program.found({"PATH": ""}))
+    assert program.runs(found, {"PATH": ""})
+    said = subprocess.run([*shlex.split(found), "--version"], capture_output=True, text=True, check=True)
+    assert said.stdout.startswith("provenance ")
+
+
+def test_a_program_that_is_gone_does_not_run(tmp_path: Path) -> None:
+    assert not program.runs("/gone/provenance", {"PATH": str(tmp_path)})
+    assert not program.runs("provenance", {"PATH": str(tmp_path)})
+    assert not program.runs("'unclosed provenance", {})
+    tool = tmp_path / "provenance"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    assert program.runs("provenance", {"PATH": str(tmp_path)})
