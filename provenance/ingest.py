@@ -13,7 +13,7 @@ import msgspec
 
 from provenance import captures, entries, ledger, store
 from provenance.capture import novelty, reading
-from provenance.capture.session import EDIT_KINDS
+from provenance.capture.session import EDIT_KINDS, Tally
 from provenance.captures import Waiting
 from provenance.errors import CaptureError
 from provenance.fingerprint import ENGINE, RECIPE, exact_digest
@@ -63,20 +63,31 @@ class Report:
     """Ingredients added that are too short for a gram: found as whole units only."""
 
 
-def run(paths: Iterable[Path], target: Path, progress: Callable[[Path], None] = lambda path: None) -> Report:
-    """Read every transcript at the paths into the store; what it holds already is not added twice.
+def run(
+    paths: Iterable[Path],
+    target: Path,
+    progress: Callable[[str], None] = lambda name: None,
+    repositories: Iterable[Path] = (),
+) -> Report:
+    """Read every transcript at the paths, and what other tools recorded in the git repositories, into the store; what it
+    holds already is not added twice.
 
-    A path given by name must be a transcript (CaptureError); files in folders that are none are listed.
-    Whatever was added before an interruption stays, and the next run adds the rest.
+    A path given by name must be a transcript (CaptureError); files in folders that are none are listed. What hooks
+    captured is settled first, by the transcripts that they named. Whatever was added before an interruption stays, and
+    the next run adds the rest.
     """
     report = Report()
+    source = _Source(report, progress)
     with captures.taken(target) as taken:
         report.damaged = taken.damaged
         waiting = {key: one for one in taken.waiting for key in (one.ingredient.id, one.same)}
         named = {Path(one.transcript) for one in taken.waiting if one.transcript}
         transcripts = sorted(path for path in named if path.is_file())
         outputs = itertools.chain(
-            _all(transcripts, report, progress, by_hook=True), _all(paths, report, progress), _left(taken.waiting)
+            source.transcripts(transcripts, named=False),
+            source.transcripts(paths),
+            source.records(repositories),
+            (one for one in _left(taken.waiting) if source.nothing.isdisjoint((one.ingredient.id, one.same))),
         )
         _add(outputs, waiting, target, report)
     return report
@@ -147,73 +158,103 @@ def _copy_key(one: _Output) -> str:
     return ingredient_id(it.whole.digest.hex(), session, f"{one.call} {it.origin.model}", it.path, one.ordinal)
 
 
-def _all(
-    paths: Iterable[Path], report: Report, progress: Callable[[Path], None], by_hook: bool = False
-) -> Iterator[_Output]:
-    """The outputs of all transcripts; last, of what a transcript only relays, what no other one says itself.
+class _Source:
+    """Where outputs come from, with what one run has read so far."""
 
-    A subagent's answer stands in the transcript of its session and in that of its parent, which names no model and
-    does not know what the subagent was shown: the first is the better record.
-    """
-    said: set[bytes] = set()
-    relayed: list[tuple[bytes, _Output]] = []
-    for root in paths:
-        for path in reading.find(root):
-            progress(path)
-            for item in _read(path, root.is_file() and not by_hook, report):
-                output = _output(item, report)
-                digest = exact_digest(novelty.encode("\n".join(item.wrote.blocks)))
-                if item.wrote.kind == "prose":
-                    said.add(digest)
-                if output and item.wrote.kind == "subagent":
-                    relayed.append((digest, output))
-                elif output:
-                    yield output
-    for digest, output in relayed:
-        if digest in said:
-            report.known += 1
-        else:
-            yield output
+    def __init__(self, report: Report, progress: Callable[[str], None]) -> None:
+        self.report = report
+        self.progress = progress
+        self.read: set[Path] = set()
+        self.nothing: set[str] = set()
+        """Outputs that a transcript tells, and in which nothing is new: what a hook made of them does not stand."""
 
+    def transcripts(self, paths: Iterable[Path], named: bool = True) -> Iterator[_Output]:
+        """The outputs of all transcripts; last, of what a transcript only relays, what no other one says itself.
 
-def _output(item: novelty.Added, report: Report) -> _Output | None:
-    one = novelty.ingredient(item, Evidence.TRANSCRIPT)
-    if one is None:
-        report.nothing_added += 1
-        return None
-    same = entries.same_key(item.wrote.origin.session, item.wrote.blocks, item.wrote.path)
-    return _Output(one, item.wrote.call, item.wrote.ordinal, same, item.wrote.blocks)
+        A subagent's answer stands in the transcript of its session and in that of its parent, which names no model and
+        does not know what the subagent was shown: the first is the better record.
+        """
+        said: set[bytes] = set()
+        relayed: list[tuple[bytes, _Output]] = []
+        for root in paths:
+            for path in reading.find(root):
+                if path.resolve() in self.read:
+                    continue
+                self.read.add(path.resolve())
+                self.progress(str(path))
+                for item in self.items(path, named and root.is_file()):
+                    output = self.output(item, Evidence.TRANSCRIPT)
+                    digest = exact_digest(novelty.encode("\n".join(item.wrote.blocks)))
+                    if item.wrote.kind == "prose":
+                        said.add(digest)
+                    if output and item.wrote.kind == "subagent":
+                        relayed.append((digest, output))
+                    elif output:
+                        yield output
+        for digest, output in relayed:
+            if digest in said:
+                self.report.known += 1
+            else:
+                yield output
 
+    def records(self, repositories: Iterable[Path]) -> Iterator[_Output]:
+        """The outputs that other tools recorded in git repositories, each on the evidence of its record."""
+        from provenance import others
 
-def _read(path: Path, named: bool, report: Report) -> Iterator[novelty.Added]:
-    try:
-        reader = reading.reader_of(path)
-        if reader is None:
+        for repository in repositories:
+            for record in others.read(repository):
+                self.progress(f"{repository}: {record.source} {record.name}")
+                self.report.known += record.known
+                self.count(record.tally, f"{repository}: {record.source} {record.name}", bool(record.events))
+                for item in novelty.added(record.events):
+                    if output := self.output(item, record.evidence):
+                        yield output
+
+    def items(self, path: Path, named: bool) -> Iterator[novelty.Added]:
+        """What each output of one file adds."""
+        try:
+            reader = reading.reader_of(path)
+            if reader is None:
+                if named:
+                    raise CaptureError(
+                        f"{path}: no transcript or export of a known assistant (docs/command-ingest.md lists them)"
+                    )
+                self.report.strangers.append(str(path))
+                return
+            events, tally = reading.read(path, reader)
+        except CaptureError as error:
             if named:
-                raise CaptureError(
-                    f"{path}: no transcript or export of a known assistant (docs/command-ingest.md lists them)"
-                )
-            report.strangers.append(str(path))
+                raise
+            self.report.unreadable.append(str(error))
             return
-        events, tally = reading.read(path, reader)
-    except CaptureError as error:
-        if named:
-            raise
-        report.unreadable.append(str(error))
-        return
-    assistant = tally.assistant
-    report.files[assistant] += 1
-    report.records += tally.records
-    report.broken += tally.broken
-    report.unknown.update({f"{assistant}: {kind}": count for kind, count in tally.unknown.items()})
-    report.outputs.update(tally.wrote)
-    report.edit_calls += tally.edit_calls
-    report.edits += sum(count for kind, count in tally.wrote.items() if kind in EDIT_KINDS)
-    if tally.cut:
-        report.unreadable.append(tally.cut)
-    if tally.silent:
-        report.silent.append(str(path))
-    yield from novelty.added(events)
+        self.count(tally, str(path))
+        yield from novelty.added(events)
+
+    def count(self, tally: Tally, name: str, is_file: bool = True) -> None:
+        """A reader's tally into the report."""
+        report, assistant = self.report, tally.assistant
+        report.files[assistant] += is_file
+        report.records += tally.records
+        report.broken += tally.broken
+        report.unknown.update({f"{assistant}: {kind}": count for kind, count in tally.unknown.items()})
+        report.outputs.update(tally.wrote)
+        report.edit_calls += tally.edit_calls
+        report.edits += sum(count for kind, count in tally.wrote.items() if kind in EDIT_KINDS)
+        if tally.cut:
+            report.unreadable.append(tally.cut)
+        if tally.silent:
+            report.silent.append(name)
+
+    def output(self, item: novelty.Added, evidence: Evidence) -> _Output | None:
+        """An output with its ingredient, or nothing where it adds nothing."""
+        wrote = item.wrote
+        same = entries.same_key(wrote.origin.session, wrote.blocks, wrote.path)
+        one = novelty.ingredient(item, evidence)
+        if one is None:
+            self.report.nothing_added += 1
+            self.nothing |= {novelty.identity(wrote), same}
+            return None
+        return _Output(one, wrote.call, wrote.ordinal, same, wrote.blocks)
 
 
 def _keep(batch: list[_Output], target: Path, report: Report) -> None:

@@ -50,7 +50,7 @@ def test_the_help_of_every_command_stands_in_its_page(name: str, command: click.
 
 
 def test_every_stored_format_has_its_page() -> None:
-    formats = {f"format-{name}.md" for name in ("store", "index", "commons", "scan", "report", "ledger")}
+    formats = {f"format-{name}.md" for name in ("store", "captures", "index", "commons", "scan", "report", "ledger")}
     assert formats <= set(os.listdir(DOCS))
 
 

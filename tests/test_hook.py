@@ -316,6 +316,23 @@ def test_hook_and_transcript_make_one_ingredient_that_is_captured(say: Any, tmp_
     assert (0, 1) == (sum(again.added.values()), len(list(store.read(Path(".provenance")))))
 
 
+def test_a_capture_of_what_the_transcript_shows_to_be_the_persons_does_not_stand(say: Any, tmp_path: Path) -> None:
+    use = "toolu_01GGGGGGGGGGGGGGGGGGGGGG"
+    path = tmp_path / "t.jsonl"
+    call = {"type": "tool_use", "id": use, "name": "Write", "input": {"file_path": "a.py", "content": code(8)}}
+    head = {"sessionId": SESSION, "cwd": os.getcwd()}
+    prompt = {"role": "user", "content": f"write this into a.py:\n{code(8)}"}
+    transcript_of(
+        path,
+        {**head, "type": "user", "uuid": "1", "message": prompt},
+        {**head, "type": "assistant", "uuid": "2", "message": {"id": "m1", "role": "assistant", "content": [call]}},
+    )
+    say({**write(code(8), use=use), "transcript_path": str(path)})
+    assert 1 == len(waiting())
+    ingest.settle(Path(".provenance"))
+    assert [] == waiting() == list(store.shards(Path(".provenance")))
+
+
 def test_a_capture_without_a_transcript_stands_as_the_hook_made_it(say: Any) -> None:
     say(edit("", code(1)))
     (one,) = waiting()

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from provenance import ingest, ledger, store
 from provenance.errors import CaptureError
-from provenance.model import Ingredient
+from provenance.model import Evidence, Ingredient
 from tests.capture import recording
 from tests.capture.recording import (
     BARE,
@@ -248,3 +250,22 @@ def test_a_transcript_in_pieces_gives_the_same_ids_as_in_one(tmp_path: Path) -> 
     for count in range(3, len(records) + 1):
         run(save(tmp_path / "growing.jsonl", *records[:count]), target=tmp_path / "daily")
     assert {one.id for one in kept(tmp_path / "one")} == {one.id for one in kept(tmp_path / "daily")}
+
+
+def test_what_other_tools_recorded_in_a_repository_is_read_on_its_own_evidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(name, os.devnull)
+    who = ["-c", "user.name=P", "-c", "user.email=p@example.com"]
+    (tmp_path / "repo").mkdir()
+    (tmp_path / "repo" / "a.py").write_text(text(1))
+    message = "Add it\n\nCo-Authored-By: Claude Opus 4.5 <noreply@anthropic.com>"
+    for command in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", message]):
+        subprocess.run(["git", "-C", str(tmp_path / "repo"), *command], check=True)
+    report = ingest.run([], Path("store"), repositories=[tmp_path / "repo"])
+    (one,) = store.read(Path("store"))
+    assert (Evidence.DECLARED, "claude-code", "a.py") == (one.evidence, one.origin.tool, one.path)
+    assert 1 == report.files["trailer"]
+    again = ingest.run([], Path("store"), repositories=[tmp_path / "repo"])
+    assert (0, 1) == (sum(again.added.values()), again.known)

@@ -100,6 +100,11 @@ def passages_of(blocks: Iterable[str], before: Iterable[str], shown: set[int], o
     return passages
 
 
+def identity(wrote: Wrote) -> str:
+    """The id of an output: equal for a hook, a transcript and a second copy."""
+    return ingredient_id(wrote.origin.tool, wrote.origin.session, wrote.call, wrote.path, wrote.ordinal)
+
+
 def ingredient(item: Added, evidence: Evidence) -> Ingredient | None:
     """The ingredient of an output, or nothing where it added no token."""
     from provenance.model import Ingredient
@@ -110,7 +115,7 @@ def ingredient(item: Added, evidence: Evidence) -> Ingredient | None:
     if not whole.tokens:
         return None
     return Ingredient(
-        id=ingredient_id(wrote.origin.tool, wrote.origin.session, wrote.call, wrote.path, wrote.ordinal),
+        id=identity(wrote),
         origin=wrote.origin,
         evidence=evidence,
         kind=wrote.kind,

@@ -11,28 +11,41 @@ from provenance.cli import options
 
 
 @click.command(name="ingest")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--git",
+    "repositories",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Read what other tools recorded in this git repository (repeatable).",
+)
 @options.store
 @click.option("--quiet", "-q", is_flag=True, help="No progress on standard error.")
-def command(paths: tuple[Path, ...], store: Path, quiet: bool) -> None:
-    """Read assistants' transcripts into the store: Claude Code and Codex, recognised by content.
+def command(paths: tuple[Path, ...], repositories: tuple[Path, ...], store: Path, quiet: bool) -> None:
+    """Read transcripts, chat exports, gateway logs and other tools' records into the store, recognised by content.
 
     PATHS are files or folders (walked whole). Only what the model added is kept, as fingerprints; no text enters
-    the store. What the store holds already is not added twice, so the same command can be run every day.
+    the store. What the store holds already is not added twice, so the same command can be run every day. --git reads
+    git-ai's notes, Agent Trace records, AIIR receipts, Entire's checkpoints and commit trailers, each on its own
+    evidence: a note by another tool is never "captured", a trailer is a declaration.
 
     \b
     Examples:
       provenance ingest ~/.claude/projects ~/.codex/sessions
       provenance ingest session.jsonl rollout.jsonl.zst --store /srv/provenance
+      provenance ingest --git . conversations.json .aider.chat.history.md
     """
     from provenance import ingest
 
-    def tell(path: Path) -> None:
+    if not paths and not repositories:
+        raise click.UsageError("name files or folders, or a repository with --git")
+
+    def tell(name: str) -> None:
         if not quiet and sys.stderr.isatty():
-            click.echo(f"\r\x1b[K{str(path)[-70:]}", nl=False, err=True)
+            click.echo(f"\r\x1b[K{name[-70:]}", nl=False, err=True)
 
     try:
-        report = ingest.run(paths, store, tell)
+        report = ingest.run(paths, store, tell, repositories)
     finally:
         if not quiet and sys.stderr.isatty():
             click.echo("\r\x1b[K", nl=False, err=True)
@@ -44,7 +57,7 @@ def command(paths: tuple[Path, ...], store: Path, quiet: bool) -> None:
             fg="yellow",
             err=True,
         )
-    for trouble in report.unreadable:
+    for trouble in [*report.damaged, *report.unreadable]:
         click.secho(f"warning: {trouble}", fg="yellow", err=True)
     if report.unreadable:
         raise click.exceptions.Exit(2)
@@ -56,7 +69,7 @@ def lines(report: object, store: Path) -> list[str]:
 
     assert isinstance(report, Report)
     said = [
-        f"read {sum(report.files.values()):,} transcripts "
+        f"read {sum(report.files.values()):,} sources "
         f"({', '.join(f'{name} {count:,}' for name, count in sorted(report.files.items())) or 'none'}): "
         f"{report.records:,} records, {report.edit_calls:,} editing calls, {report.edits:,} edits, "
         f"{sum(report.outputs.values()):,} outputs",
@@ -67,6 +80,8 @@ def lines(report: object, store: Path) -> list[str]:
         f"{report.tokens:,} tokens; {report.short:,} too short for a gram) to {store}; "
         f"{report.known:,} known already; {report.nothing_added:,} outputs added nothing new",
     ]
+    if report.captured:
+        said.append(f"of these, captured by hooks before: {report.captured:,}")
     if report.broken:
         said.append(f"lines that are no record: {report.broken:,}")
     if report.unknown:

@@ -73,7 +73,7 @@ def test_demo_finds_all_it_planted_and_names_the_next_commands(run: Run, tmp_pat
 
 def test_ingest_says_what_it_read_and_a_second_time_adds_nothing(run: Run) -> None:
     first, second = run("ingest", DEMO), run("ingest", DEMO)
-    assert "read 2 transcripts (claude-code 1, codex 1): 24 records, 4 editing calls, 5 edits, 9 outputs" in first.out
+    assert "read 2 sources (claude-code 1, codex 1): 24 records, 4 editing calls, 5 edits, 9 outputs" in first.out
     assert "added 9 ingredients (anthropic 6, openai 3;" in first.out
     assert "added 0 ingredients (none;" in second.out
     assert "9 known already" in second.out
