@@ -69,8 +69,8 @@ def run(
     progress: Callable[[str], None] = lambda name: None,
     repositories: Iterable[Path] = (),
 ) -> Report:
-    """Read every transcript at the paths, and what other tools recorded in the git repositories, into the store; what it
-    holds already is not added twice.
+    """Read every transcript at the paths, and what other tools recorded in the git repositories, into the store; what
+    it holds already is not added twice.
 
     A path given by name must be a transcript (CaptureError); files in folders that are none are listed. What hooks
     captured is settled first, by the transcripts that they named. Whatever was added before an interruption stays, and

@@ -62,15 +62,16 @@ class Memory:
 
     def recall(self, written: set[int]) -> tuple[set[int], set[int]]:
         """Of these marks, those that were shown before the model wrote them, and those that the model wrote first."""
-        shown: set[int] = set()
-        own: set[int] = set()
         marks = array("Q", written)
+        shown = own = 0  # a byte for each mark, as one integer: thousands of marks meet hundreds of frames
         for kind, first, end in self._frames:
-            if kind == SHOWN:
-                shown.update(_among(marks, self._data[first:end]) - own)
-            elif kind == OWN:
-                own.update(_among(marks, self._data[first:end]) - shown)
-        return shown, own
+            if kind in (SHOWN, OWN):
+                found = int.from_bytes(fingerprint.engine.among(marks, self._data[first:end]), "little")
+                if kind == SHOWN:
+                    shown |= found & ~own
+                else:
+                    own |= found & ~shown
+        return _chosen(marks, shown), _chosen(marks, own)
 
     def add(self, kind: bytes, data: bytes) -> None:
         """One frame more, in one write."""
@@ -89,10 +90,8 @@ class Memory:
             self.add(NOTE, json.dumps(fresh).encode())
 
 
-def _among(marks: array[int], others: memoryview) -> set[int]:
-    """Those of the marks that are among others."""
-    found = fingerprint.engine.among(marks, others)
-    return set(itertools.compress(marks, found)) if b"\1" in found else set()
+def _chosen(marks: array[int], flags: int) -> set[int]:
+    return set(itertools.compress(marks, flags.to_bytes(len(marks), "little")))
 
 
 @contextmanager
