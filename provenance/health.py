@@ -136,18 +136,19 @@ def _hooks(folder: Path, seen: Captured) -> Iterator[Finding]:
     places = [setup.place("user", folder, os.environ)]
     with suppress(ProvenanceError):  # no repository here
         places += [setup.place(kind, folder, os.environ) for kind in ("repository", "shared")]
-    hooked = set()
+    hooked: Counter[tuple[str, Path]] = Counter()
     for one in setup.installed(places):
         if one.trouble:
             yield Finding(GAP, one.assistant, one.trouble)
-        elif not one.runs:
+            continue
+        if not one.runs:
             yield Finding(GAP, one.assistant, f"{one.path}: calls a program that is not there: {one.command}")
-            hooked.add(one.assistant)
-        else:
-            hooked.add(one.assistant)
-            yield Finding(OK, one.assistant, f"{one.path}: {len(one.events)} events{_last(one.assistant, seen)}")
+        hooked[one.assistant, one.path] += len(one.events) if one.runs else 0
+    for (assistant, path), events in hooked.items():
+        if events:
+            yield Finding(OK, assistant, f"{path}: {events} events{_last(assistant, seen)}")
     for name in dict.fromkeys(name for place in places for name in setup.detected(place)):
-        if name not in hooked and name != "git":
+        if name not in {assistant for assistant, _ in hooked} and name != "git":
             yield Finding(GAP, name, f"is used here and has no hooks (provenance init --assistant {name})")
 
 

@@ -85,6 +85,19 @@ def test_an_assistant_that_is_used_without_hooks_is_named(place: Path) -> None:
     assert ["is used here and has no hooks (provenance init --assistant codex)"] == gaps()
 
 
+def test_hooks_are_one_line_a_file_and_a_program_that_is_gone_is_named(run: Any, place: Path) -> None:
+    program = place / "bin" / "provenance"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    (place / "home" / ".claude").mkdir()
+    assert 0 == run("init", "--user", "--yes", "--command", program).code
+    lines = [one for one in health.examine(STORE, Path.cwd(), 7) if one.about == "claude-code"]
+    assert [(health.OK, True)] == [(one.level, "9 events" in one.text or "10 events" in one.text) for one in lines]
+    program.unlink()
+    assert any("a program that is not there" in text for text in gaps())
+
+
 def test_edits_that_no_hook_captured_are_counted_with_the_reason(place: Path) -> None:
     transcript(place, "a = 1\n", "b = 2\n", "c = 3\n")
     (said,) = [text for text in gaps() if "edits" in text]
