@@ -173,13 +173,12 @@ def _passage(text: bytes, shown: set[int], inside: tuple[int, int] | None = None
         new[: inside[0]] = bytes(inside[0])
         new[inside[1] :] = bytes(tokens - inside[1])
     _, _, keys, _, positions = fingerprint.engine.measure(text)
-    grams = list(zip(array("Q", keys), array("I", positions), strict=True))
-    return Passage(
-        text,
-        _stretches(text, new) if 0 in new else text,
-        verbatim=tuple(place for place, (key, _) in enumerate(grams) if key & 1 and key in shown),
-        shown=tuple(place for place, (_, at) in enumerate(grams) if new.count(1, at, at + RECIPE.k) < NEW),
-    )
+    verbatim = tuple(place for place, key in enumerate(array("Q", keys)) if key in shown and key & 1)
+    if 0 not in new:
+        return Passage(text, text, verbatim, ())
+    places = enumerate(array("I", positions))
+    few = tuple(place for place, at in places if new.count(1, at, at + RECIPE.k) < NEW)
+    return Passage(text, _stretches(text, new), verbatim, few)
 
 
 def _shown_runs(text: bytes, shown: set[int]) -> tuple[int, list[tuple[int, int]]]:

@@ -23,14 +23,28 @@ from pathlib import Path
 from typing import Any
 
 WORDS = "level limit total step gauge reader writer frame offset count index table value start end key".split()
+SHAPES = (
+    "{a} = {b}.{c}({d}, {n}) + {a}[{n}]",
+    "for {a}, {b} in enumerate({c}):",
+    "if {a} and not {b}.{c}(key={d}):",
+    "    return [{a}({b}) for {b} in {c} if {b} > {n}]",
+    "def {a}(self, {b}, {c}={n}) -> {d}:",
+    "    raise ValueError(f'{a}: {{{b}}} is no {c}')",
+    "    # the {a} of a {b} is never more than its {c}",
+    "{a}.{b}['{c}'] = {d} if {a} is None else {n}",
+    "with open({a}, {b}) as {c}, {d}:",
+    "    assert {a} == {b}, {c}",
+    "    {a} += {b} * {c} // {d}",
+    "except ({a}, {b}) as {c}:",
+)
 
 
 def lines(rng: random.Random, count: int) -> str:
     """So many lines that look like a program."""
     made = []
     for _ in range(count):
-        a, b, c = rng.choices(WORDS, k=3)
-        made.append(f"    {a}_{rng.randrange(999)} = {b}.{c}({a}, {rng.randrange(99)}) + {c}[{b}_{rng.randrange(99)}]")
+        a, b, c, d = (f"{word}_{rng.randrange(99)}" for word in rng.choices(WORDS, k=4))
+        made.append("    " + rng.choice(SHAPES).format(a=a, b=b, c=c, d=d, n=rng.randrange(99)))
     return "\n".join(made) + "\n"
 
 
