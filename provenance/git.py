@@ -333,6 +333,28 @@ def staged(path: Path, index: str = "") -> list[Change]:
         return [one for one in parse_diff(lines) if isinstance(one, Change)]
 
 
+def worktree(path: Path) -> list[Change]:
+    """What the working tree changes against HEAD, or against nothing before the first commit; untracked files that are
+    not ignored are added whole. The new object id is empty: what is there now is in the file alone."""
+    top = root(path)
+    base = head(path) or _line(_ask(path, ["hash-object", "-t", "tree", "--stdin"]))
+    with tempfile.TemporaryFile() as given:
+        lines = _lines(top, ["diff-index", *_DIFF, base], given)
+        found = [one._replace(new="") for one in parse_diff(lines) if isinstance(one, Change)]
+    untracked = _text(_ask(top, ["ls-files", "--others", "--exclude-standard", "-z"])).split("\0")
+    return [*found, *(_untracked(top, name) for name in untracked if name)]
+
+
+def _untracked(top: Path, name: str) -> Change:
+    path = top / name
+    is_file = path.is_file() and not path.is_symlink() and path.stat().st_size <= LARGEST
+    data = path.read_bytes() if is_file else b"\0"
+    if b"\0" in data:
+        return Change(name, "", "", (), True)
+    lines = tuple(data.decode("utf-8", "replace").removesuffix("\n").split("\n")) if data else ()
+    return Change(name, "", "", (Hunk(1, lines),) if lines else (), False)
+
+
 def tree(path: Path, revision: str) -> list[Entry]:
     """Every file of a commit's or tree's folder, with its mode and object id; empty where the revision is none."""
     code, out, error = _run(path, ["ls-tree", "-r", "-z", "--full-tree", _revision(path, revision)])

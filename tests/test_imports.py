@@ -26,10 +26,17 @@ DOERS = {
     "views",
     "setup",
     "git",
+    "signals",
+    "terms",
 }
 JOINERS = {
     "hook",
     "entries",
+    "committing",
+    "tagging",
+    "githook",
+    "finding",
+    "splitting",
     "health",
     "matching",
     "ingest",
@@ -50,6 +57,7 @@ AMONG_DOERS = {
     ("views", "fingerprint"),
     ("captures", "fingerprint"),
     ("memory", "fingerprint"),
+    ("signals", "capture"),
 }
 """The arrows inside a storey: fingerprints are what the others handle."""
 HEAVY = {"numpy", "pyarrow", "duckdb", "datasketch", "scipy", "rich"}
