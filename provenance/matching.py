@@ -217,8 +217,10 @@ class _Rarity:
                 totals[at] = part.total(int(held["first"][at]), int(totals[at]))
             where.append(_where(held["unit"], held["position"]))
             count.append(totals)
-        self.where, inverse = np.unique(np.concatenate([*where, np.empty(0, np.int64)]), return_inverse=True)
-        self.count = np.bincount(inverse, np.concatenate([*count, np.empty(0)]), len(self.where)).astype(np.int64)
+        everywhere = np.concatenate([*where, np.empty(0, np.int64)])
+        self.where = segment.distinct(everywhere)
+        at = np.searchsorted(self.where, everywhere)
+        self.count = np.bincount(at, np.concatenate([*count, np.empty(0)]), len(self.where)).astype(np.int64)
 
     def least(self, unit: int, positions: list[int]) -> int:
         """Of the rarest of these grams of a unit."""

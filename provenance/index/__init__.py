@@ -96,8 +96,8 @@ class Index:
         for part in self.segments:
             part.check_all("signed")
             part.check_all("tokens")
-            found.append(np.unique(part.arrays["tokens"][part.arrays["signed"]]))
-        return np.unique(np.concatenate(found))
+            found.append(segment.distinct(part.arrays["tokens"][part.arrays["signed"]]))
+        return segment.distinct(np.concatenate(found))
 
     def settle(self, size: int) -> None:
         """Make ready for scanning so many bytes: what will be read anyway is read and checked in one go."""
