@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import xxhash
 
 from provenance import files
-from provenance.errors import StoreError
 from provenance.fingerprint.recipe import RECIPE
 
 if TYPE_CHECKING:
@@ -26,7 +25,8 @@ if TYPE_CHECKING:
 
     from provenance.model import Ingredient
 
-HEADER = f"provenance captures 1 {RECIPE}\n".encode()
+_KIND = b"provenance captures "
+HEADER = _KIND + f"1 {RECIPE}\n".encode()
 _FRAME = struct.Struct("<IQ")
 _SIZE = struct.Struct("<I")
 
@@ -65,6 +65,9 @@ def append(store: str, shard: str, payloads: list[bytes]) -> bool:
             if not _is(file, path):
                 continue  # moved away by one who settles, between the opening and the lock
             size = file.seek(0, os.SEEK_END)
+            if _is_foreign(file):
+                os.replace(path, _settling(path))  # written before an upgrade: its frames and ours do not mix
+                continue
             torn = size > 0 and not _is_whole(file, size)
             if torn:
                 size = _set_aside(file, size, path)
@@ -94,24 +97,27 @@ def _is_whole(file: BinaryIO, size: int) -> bool:
     if size == len(HEADER):
         file.seek(0)
         return file.read(size) == HEADER
-    if size < len(HEADER) + _FRAME.size + _SIZE.size:
-        return False
-    file.seek(size - _SIZE.size)
-    length = _SIZE.unpack(file.read(_SIZE.size))[0]
-    at = size - _SIZE.size - length - _FRAME.size
-    if at < len(HEADER):
-        return False
-    file.seek(at)
-    return bool(file.read(_SIZE.size) == _SIZE.pack(length))
+    return _last(file, size) is not None
+
+
+def _is_foreign(file: BinaryIO) -> bool:
+    """Whether the file has the header of another recipe or version."""
+    file.seek(0)
+    header, ended, _ = file.read(200).partition(b"\n")
+    return header.startswith(_KIND) and bool(ended) and header + ended != HEADER
+
+
+def _settling(path: str) -> str:
+    """A name under which a file is out of the way of hooks."""
+    return f"{path.removesuffix('.pvc')}.{os.urandom(4).hex()}.settling"
 
 
 def _set_aside(file: BinaryIO, size: int, path: str) -> int:
     """Move what follows the last whole frame to ``<shard>.torn``; returns the size that is left."""
     file.seek(0)
     good = len(HEADER) if file.read(len(HEADER)) == HEADER else 0
-    if good:
-        for at, one in _frames(file, size):
-            good = at + _FRAME.size + len(one) + _SIZE.size
+    while good and (one := _first(file, good, size)) is not None:
+        good += _FRAME.size + len(one) + _SIZE.size
     file.seek(good)
     with open(path.removesuffix(".pvc") + ".torn", "ab") as aside:
         aside.write(file.read(size - good))
@@ -120,18 +126,39 @@ def _set_aside(file: BinaryIO, size: int, path: str) -> int:
 
 
 def _frames(file: BinaryIO, size: int) -> Iterator[tuple[int, bytes]]:
-    """The whole frames and where each begins, up to the first that is not."""
+    """The whole frames and where each begins: from the start on, and behind damage those that the end leads back to."""
     at = len(HEADER)
-    while at + _FRAME.size <= size:
-        file.seek(at)
-        length, check = _FRAME.unpack(file.read(_FRAME.size))
-        if at + _FRAME.size + length + _SIZE.size > size:
-            return
-        one = file.read(length)
-        if xxhash.xxh3_64_intdigest(one) != check or file.read(_SIZE.size) != _SIZE.pack(length):
-            return
+    while (one := _first(file, at, size)) is not None:
         yield at, one
-        at += _FRAME.size + length + _SIZE.size
+        at += _FRAME.size + len(one) + _SIZE.size
+    behind = []
+    while size > at and (found := _last(file, size)) is not None and found[0] >= at:
+        behind.append(found)
+        size = found[0]
+    yield from reversed(behind)
+
+
+def _first(file: BinaryIO, at: int, size: int) -> bytes | None:
+    """The payload of the frame that begins at a place, if a whole one does."""
+    if at + _FRAME.size + _SIZE.size > size:
+        return None
+    file.seek(at)
+    length, check = _FRAME.unpack(file.read(_FRAME.size))
+    if length == 0 or at + _FRAME.size + length + _SIZE.size > size:
+        return None
+    one = file.read(length)
+    is_whole = xxhash.xxh3_64_intdigest(one) == check and file.read(_SIZE.size) == _SIZE.pack(length)
+    return one if is_whole else None
+
+
+def _last(file: BinaryIO, size: int) -> tuple[int, bytes] | None:
+    """The frame that ends at a place: where it begins, and its payload."""
+    if size < len(HEADER) + _FRAME.size + _SIZE.size:
+        return None
+    file.seek(size - _SIZE.size)
+    at = size - _SIZE.size - int(_SIZE.unpack(file.read(_SIZE.size))[0]) - _FRAME.size
+    one = _first(file, at, size) if at >= len(HEADER) else None
+    return (at, one) if one is not None and at + _FRAME.size + len(one) + _SIZE.size == size else None
 
 
 class Taken(NamedTuple):
@@ -161,47 +188,65 @@ def _taken(folder: Path) -> Iterator[Taken]:
         with path.open("ab+", buffering=0) as file:
             files.take(file)
             if _is(file, str(path)):
-                os.replace(path, path.with_name(f"{path.stem}.{os.urandom(4).hex()}.settling"))
+                os.replace(path, _settling(str(path)))
     settling = sorted(folder.glob("*.settling"))
     found = Taken([], [])
-    for path in settling:
-        found.waiting.extend(_read(path, found.damaged))
+    read = [path for path in settling if _read(path, found)]
     yield found
-    for path in settling:
+    for path in read:
         path.unlink()
 
 
-def waiting(store: Path) -> Iterator[Waiting]:
-    """All captures that wait, read where they lie."""
-    damaged: list[str] = []
+def waiting(store: Path, damaged: list[str] | None = None) -> Iterator[Waiting]:
+    """All captures that wait, read where they lie; what is no capture is described in ``damaged``."""
     for path in sorted([*(store / "captures").glob("*.pvc"), *(store / "captures").glob("*.settling")]):
-        yield from _read(path, damaged)
+        yield from waiting_in(path, damaged)
 
 
-def _read(path: Path, damaged: list[str]) -> list[Waiting]:
+def waiting_in(path: Path, damaged: list[str] | None = None) -> list[Waiting]:
+    """The captures of one file; what is no capture is described in ``damaged``."""
+    found = Taken([], [] if damaged is None else damaged)
+    _read(path, found, aside=False)
+    return found.waiting
+
+
+def _read(path: Path, into: Taken, aside: bool = True) -> bool:
+    """Read a file's captures; whether it is done with, all that is no capture kept aside. A file that another version
+    wrote stays for that one."""
+    if not path.is_file():  # a pipe would be waited for
+        into.damaged.append(f"{path}: is no regular file (move it away)")
+        return False
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size == 0:
-            return []
-        header = file.readline(200)
-        if header != HEADER:
-            kind = "of another recipe or version" if header.startswith(b"provenance captures ") else "no captures file"
-            raise StoreError(f"{path}: {kind} (use the version that wrote it, or move the file elsewhere)")
-        found, end = [], len(HEADER)
-        for at, one in _frames(file, size):
+            return True
+        if _is_foreign(file):
+            into.damaged.append(
+                f"{path}: captures of another recipe or version (settle them with the one that wrote them)"
+            )
+            return False
+        spans = []
+        end = 0
+        file.seek(0)
+        if file.read(len(HEADER)) == HEADER:
+            end = len(HEADER)
+        for at, one in _frames(file, size) if end else ():
             try:
-                found.append(_decoded(one))
-            except (ValueError, KeyError, TypeError, IndexError) as error:
-                raise StoreError(f"{path}: the capture at byte {at} is not one that this version reads") from error
+                into.waiting.append(_decoded(one))
+            except (ValueError, KeyError, TypeError, IndexError):
+                continue  # its bytes stay between ``end`` and the next
+            spans.append((end, at))
             end = at + _FRAME.size + len(one) + _SIZE.size
-        if end != size:
-            file.seek(end)
-            name = path.name.split(".")[0]
-            if path.suffix == ".settling":
-                with path.with_name(f"{name}.torn").open("ab") as aside:
-                    aside.write(file.read())
-            damaged.append(f"{path}: torn at byte {end:,} (the {size - end:,} bytes after it are no capture)")
-        return found
+        for first, behind in [*spans, (end, size)]:
+            if first != behind:
+                into.damaged.append(
+                    f"{path}: damaged at byte {first:,} (the {behind - first:,} bytes from there are no capture)"
+                )
+                if aside:
+                    file.seek(first)
+                    with path.with_name(f"{path.name.split('.')[0]}.torn").open("ab") as torn:
+                        torn.write(file.read(behind - first))
+        return True
 
 
 def _decoded(one: bytes) -> Waiting:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from provenance import captures, files, git, store
+from provenance import captures, files, git, ledger, store
 from provenance.errors import ProvenanceError, StoreError
 from provenance.model import Ingredient
 
@@ -39,6 +39,8 @@ class Source(NamedTuple):
 
     name: str
     folder: Path
+    root: Path
+    """What was named: nothing outside of it is read, wherever a link leads."""
 
 
 def run(sources: list[str], into: Path, progress: Callable[[str], None] = lambda name: None) -> Report:
@@ -54,13 +56,13 @@ def run(sources: list[str], into: Path, progress: Callable[[str], None] = lambda
     for name in sources:
         try:
             with _opened(name) as folder:
-                found = sorted(_stores(folder))
+                found = sorted(_stores(folder, name, report))
                 if not found:
                     raise StoreError(f"{name}: no store here (a folder with store/*.pvs, ledger/*.jsonl or captures/)")
                 for one in found:
                     place = f"{name}: {one.relative_to(folder)}" if one != folder else name
                     progress(place)
-                    for ingredient in _merge(Source(place, one), into, report):
+                    for ingredient in _merge(Source(place, one, folder.resolve()), into, report):
                         batch.append(ingredient)
                         if len(batch) == _BATCH:
                             _keep(batch, into, report)
@@ -69,6 +71,13 @@ def run(sources: list[str], into: Path, progress: Callable[[str], None] = lambda
             report.troubles.append(str(error))
     _keep(batch, into, report)
     return report
+
+
+def _named(source: Source, error: Exception) -> str:
+    """An error with the source that it is of."""
+    is_system = isinstance(error, OSError)
+    said = f"{error.filename}: {error.strerror or error}" if is_system else str(error)  # type: ignore[attr-defined]
+    return said if said.startswith(source.name) else f"{source.name}: {said}"
 
 
 @contextmanager
@@ -91,39 +100,76 @@ def _opened(name: str) -> Iterator[Path]:
     yield Path(name)
 
 
-def _stores(folder: Path) -> Iterator[Path]:
-    """The folders below that hold a store or a ledger."""
-    for place, folders, names in os.walk(folder):
+def _stores(folder: Path, name: str, report: Report) -> Iterator[Path]:
+    """The folders below that hold a store or a ledger; one that cannot be listed is told."""
+    unlisted: list[OSError] = []
+    for place, folders, names in os.walk(folder, onerror=unlisted.append):
         here = Path(place)
-        if "ledger.jsonl" in names or any(_holds(here / name) for name in ("store", "ledger", "captures")):
+        if "ledger.jsonl" in names or any(_holds(here / one) for one in _FOLDERS):
             yield here
-            folders[:] = [name for name in folders if name not in ("store", "ledger", "captures", "index", "sessions")]
+            folders[:] = [one for one in folders if one not in ("store", "ledger", "captures", "index", "sessions")]
+    report.troubles += [f"{name}: {error.filename}: {error.strerror} (not read)" for error in unlisted]
 
 
+_FOLDERS = {"ledger": (".jsonl",), "store": (".pvs",), "captures": (".pvc", ".settling")}
 _SUFFIXES = (".pvs", ".pvc", ".settling", ".jsonl")
+_LARGEST = 4 << 30
+"""Bytes of a shard that are read at most."""
 
 
 def _holds(folder: Path) -> bool:
-    return folder.is_dir() and any(path.suffix in _SUFFIXES for path in folder.iterdir())
+    try:
+        return folder.is_dir() and any(path.suffix in _SUFFIXES for path in folder.iterdir())
+    except OSError:
+        return True  # whoever reads it says why it cannot be read
 
 
 def _merge(source: Source, into: Path, report: Report) -> Iterator[Ingredient]:
-    """The ledger's shards of a source, taken in; its ingredients, to be kept."""
+    """The ledger's shards of a source, taken in; its ingredients, to be kept. What cannot be read is told."""
     if source.folder.resolve() == into.resolve():
-        raise StoreError(f"{source.name}: is the store to collect into (name another source)")
+        report.troubles.append(f"{source.name}: is the store to collect into (name another source)")
+        return
+    try:
+        found = [path for name in _FOLDERS for path in _files(source, name, report)]
+    except OSError as error:
+        report.troubles.append(_named(source, error))
+        return
     report.stores += 1
-    for path in sorted((source.folder / "ledger").glob("*.jsonl")):
+    for path in found:
         try:
-            _merge_shard(path, into, report)
-        except StoreError as error:
-            report.troubles.append(f"{source.name}: {error}")
-    yield from _ingredients(source, report)
+            if path.suffix == ".jsonl":
+                _merge_shard(path, into, report)
+            elif path.suffix == ".pvs":
+                yield from store.read(source.folder, [path])
+            else:
+                damaged: list[str] = []
+                yield from (one.ingredient for one in captures.waiting_in(path, damaged))
+                report.troubles += [f"{source.name}: {one}" for one in damaged]
+        except (ProvenanceError, OSError) as error:
+            report.troubles.append(_named(source, error))
+
+
+def _files(source: Source, name: str, report: Report) -> Iterator[Path]:
+    """The files of one of a store's folders, in order: regular ones, and none that a link leads to outside."""
+    folder = source.folder / name
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.suffix not in _FOLDERS[name] or path.name.startswith("."):
+            continue
+        if source.root not in path.resolve().parents:
+            report.troubles.append(f"{source.name}: {name}/{path.name} leads out of it (not read)")
+        elif not path.is_file():
+            report.troubles.append(f"{source.name}: {name}/{path.name} is no regular file (not read)")
+        else:
+            yield path
 
 
 def _merge_shard(path: Path, into: Path, report: Report) -> None:
-    """Take the lines that a shard has gained; StoreError where it is no continuation of what is here."""
+    """Take the lines that a shard has gained; StoreError where it is no continuation of what is here, or holds what
+    is no entry: a source may hold anything, and the ledger holds entries."""
     if len(path.stem) != 16 or not set(path.stem) <= set("0123456789abcdef"):
         raise StoreError(f"{path.name}: not a shard of a ledger by its name")
+    if path.stat().st_size > _LARGEST:
+        raise StoreError(f"shard {path.stem} has more than {_LARGEST >> 30} GiB (not taken)")
     target = into / "ledger" / path.name
     with files.locked(target.with_suffix(".lock")):
         here = target.read_bytes() if target.exists() else b""
@@ -136,24 +182,14 @@ def _merge_shard(path: Path, into: Path, report: Report) -> None:
                 f"shard {path.stem} is no continuation of the one here: one of the two was changed or cut "
                 f"('provenance ledger verify' on either tells more)"
             )
+        first = here.count(b"\n")
+        for number, line in enumerate(there[len(here) :].split(b"\n")[:-1], first):
+            if isinstance(found := ledger.parse(line, path.stem, number), ledger.Torn):
+                raise StoreError(f"shard {path.stem} is not taken: line {number + 1:,} is {found.reason}")
         with files.replacing(target) as file:
             file.write(there)
         report.shards += 1
-        report.entries += there.count(b"\n") - here.count(b"\n")
-
-
-def _ingredients(source: Source, report: Report) -> Iterator[Ingredient]:
-    """Everything in a source's store, then what its hooks captured and nobody settled; damage is told, not fatal."""
-    if (source.folder / "store").is_dir():
-        for shard in store.shards(source.folder):
-            try:
-                yield from store.read(source.folder, [shard])
-            except StoreError as error:
-                report.troubles.append(f"{source.name}: {error}")
-    try:
-        yield from (one.ingredient for one in captures.waiting(source.folder))
-    except StoreError as error:
-        report.troubles.append(f"{source.name}: {error}")
+        report.entries += there.count(b"\n") - first
 
 
 def _keep(batch: list[Ingredient], into: Path, report: Report) -> None:

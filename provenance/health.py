@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import time
 from collections import Counter
@@ -28,6 +29,8 @@ HOMES = {
 """Where assistants keep their transcripts: a variable, the folder in the home folder, the folder in it."""
 SKEW = 120
 """Seconds by which the clock may be behind the ledger's last entry."""
+LEAST_FREE = 1 << 20
+"""Bytes of room that hooks need for the next captures."""
 
 
 @dataclass(slots=True)
@@ -46,6 +49,8 @@ class Captured:
     """The latest capture by a hook, by assistant."""
     torn: int = 0
     """Lines that are no entry."""
+    cut: int = 0
+    """Captures of which a hook left half behind."""
 
 
 def captured(store: Path, since: str = "") -> Captured:
@@ -58,6 +63,8 @@ def captured(store: Path, since: str = "") -> Captured:
             _count(one.facts, one.time, found)
         elif one.time >= since and one.kind == entries.MISSED:
             found.missed[f"{one.facts.get('assistant', UNKNOWN)}: {one.facts.get('reason', UNKNOWN)}"] += 1
+        elif one.time >= since and one.kind == "torn":
+            found.cut += one.facts.get("file") == "captures"
     return found
 
 
@@ -106,6 +113,12 @@ def _key(store: Path) -> Iterator[Finding]:
     if not store.is_dir():
         yield Finding(NOTE, "store", f"{store}: not there yet (the first capture makes it)")
         return
+    folders = (store, *(store / name for name in ("sessions", "captures", "ledger")))
+    for folder in folders:
+        if folder.exists() and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+            yield Finding(GAP, "store", f"{folder}: hooks cannot write here (mend its owner and mode)")
+    if shutil.disk_usage(store).free < LEAST_FREE:
+        yield Finding(GAP, "store", f"{store}: the disk is full (make room on it)")
     try:
         ledger.key(store)
     except ProvenanceError as error:
@@ -166,7 +179,14 @@ def _misses(store: Path, seen: Captured, days: int) -> Iterator[Finding]:
         yield Finding(GAP, "missed", f"{count:,} times in the last {days} days: {reason}")
     if seen.torn:
         yield Finding(NOTE, "ledger", f"{seen.torn:,} lines are no entry (provenance ledger verify tells more)")
-    waiting = sum(1 for _ in captures.waiting(store)) if (store / "captures").is_dir() else 0
+    if seen.cut:
+        yield Finding(
+            GAP, "captures", f"{seen.cut:,} times a hook was cut off while it wrote (provenance ingest mends it)"
+        )
+    damaged: list[str] = []
+    waiting = sum(1 for _ in captures.waiting(store, damaged))
+    for one in damaged:
+        yield Finding(GAP, "captures", one)
     if waiting:
         yield Finding(OK, "captures", f"{waiting:,} wait to be settled (provenance index add does it)")
 

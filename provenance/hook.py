@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import sys
 import time
@@ -30,6 +31,10 @@ LARGE = 4 << 20
 """Bytes of text that are shown or written in one call, from which on the session's memory is left out: marking them
 takes longer than a hook may, and the transcript settles it."""
 PRE_IMAGE = 4 << 20
+PATIENCE = 20
+"""Seconds after which a capture gives up and is missed: hosts kill a hook after 30, and nothing would tell."""
+LAST_WORD = 3
+"""Seconds that recording the miss may take."""
 TAIL = 256 << 10
 """Bytes at the end of a transcript in which a hook looks for the model and version of the call."""
 
@@ -38,23 +43,52 @@ def main(arguments: list[str]) -> int:
     """Capture one payload; the exit code is 0, or 1 with one line on standard error."""
     named = arguments[0] if arguments else ""
     store = ""
+    waited = _give_up_after(PATIENCE)
     try:
-        data = sys.stdin.buffer.read(MOST + 1) if named != "codex-notify" else arguments[-1].encode()
+        data = sys.stdin.buffer.read(MOST + 1) if named != "codex-notify" else os.fsencode(arguments[-1])
         named = "codex" if named == "codex-notify" else named
-        store = store_of(os.getcwd())
+        store = store_of(_here())
         if len(data) > MOST:
+            while sys.stdin.buffer.read(1 << 20):
+                pass  # a host whose pipe breaks may fail of it
             raise payloads.Unreadable(f"the payload has more than {MOST >> 20} MiB")
         payload = json.loads(data.decode("utf-8", "replace").lstrip("\ufeff") or "null")
         heard = payloads.hear(payload, named, arguments[1] if len(arguments) > 1 else "")
-        store = store_of(heard.cwd or os.getcwd())
+        store = store_of(heard.cwd or _here())
         capture(heard, store)
         return 0
     except BaseException as error:  # a hook must not fail the assistant, whatever happens
         reason = _reason(error)
+        _give_up_after(LAST_WORD)
         noted = _miss(store, named, reason)
         where = f"recorded as missed in {store}" if noted else "and it could not be recorded as missed"
         _say(f"provenance: not captured: {reason} ({where}; 'provenance doctor' tells more)")
         return 1
+    finally:
+        _give_up_after(0, waited)
+
+
+def _give_up_after(seconds: int, otherwise: Any = None) -> Any:
+    """Have the capture end as missed after so many seconds (0: never) or when the host terminates it, whatever it waits
+    for: an open pipe, a lock. What came of SIGTERM before; ``otherwise`` restores it."""
+    if sys.platform == "win32":
+        return None
+    signal.signal(signal.SIGALRM, _too_long)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    return signal.signal(signal.SIGTERM, _too_long if otherwise is None else otherwise)
+
+
+def _too_long(number: int, _: object) -> None:
+    why = f"it took longer than {PATIENCE} seconds" if number == signal.SIGALRM else "the host ended it"
+    raise payloads.Unreadable(why)
+
+
+def _here() -> str:
+    """The working folder, or the root where it is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return os.sep
 
 
 def store_of(folder: str) -> str:
@@ -111,8 +145,11 @@ def capture(heard: Heard, store: str) -> None:
             _remember(known, text)
 
 
-def _remember(known: memory.Memory, text: str) -> None:
-    if text and len(text) <= LARGE:
+def _remember(known: memory.Memory, text: str | None) -> None:
+    """Mark what was shown; of what is too long (None: too long to be read), that something was shown unmarked."""
+    if text is None or len(text) > LARGE:
+        known.add_note(forgot="yes")
+    elif text:
         known.add_marks(memory.SHOWN, novelty.shown_forms(text))
 
 
@@ -122,6 +159,7 @@ def _captured(heard: Heard, call: Call, known: memory.Memory, store: str) -> lis
     key = ledger.key(store)
     model, version = _model_of(heard, call, known)
     origin = _origin(heard, model, version)
+    is_complete = known.note.get("begun") == "yes" and "forgot" not in known.note
     for ordinal, piece in enumerate(call.pieces, call.first):
         same = entries.same_key(heard.session, piece.blocks, piece.path)
         if bytes.fromhex(same) in known.keys:
@@ -164,7 +202,7 @@ def _captured(heard: Heard, call: Call, known: memory.Memory, store: str) -> lis
             tokens=tokens,
             blocks=piece.blocks,
             origin=origin,
-            novelty="pending" if is_large or not known.note.get("begun") else "hook",
+            novelty="hook" if is_complete and not is_large else "pending",
             folder=heard.cwd,
         )
         found.append((line, captures.payload(head, grams, fingerprint.engine.signature(text))))
@@ -220,22 +258,25 @@ def _tail(path: str) -> bytes:
     return _regular(path, TAIL, from_end=True)
 
 
-def _pre_image(target: str, cwd: str) -> str:
+def _pre_image(target: str, cwd: str) -> str | None:
+    """What a file holds that is about to be written; None where that is too long."""
     path = os.path.join(cwd, target) if cwd else target
-    return _regular(path, PRE_IMAGE).decode("utf-8", "replace")
+    data = _regular(path, PRE_IMAGE + 1)
+    return data.decode("utf-8", "replace") if len(data) <= PRE_IMAGE else None
 
 
 def _regular(path: str, most: int, from_end: bool = False) -> bytes:
-    """The bytes of a regular file, or none where there is no such file: no pipe, no device is waited for."""
+    """The bytes of a regular file, at most so many, or none where there is no such file: no pipe, no device is waited
+    for."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except (OSError, ValueError):
         return b""
     with open(descriptor, "rb") as file:
         state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode) or (state.st_size > most and not from_end):
+        if not stat.S_ISREG(state.st_mode):
             return b""
-        file.seek(max(0, state.st_size - most))
+        file.seek(max(0, state.st_size - most) if from_end else 0)
         return file.read(most)
 
 
@@ -275,7 +316,7 @@ def _reason(error: BaseException) -> str:
 def _miss(store: str, named: str, reason: str) -> bool:
     """Whether the miss could be recorded."""
     try:
-        ledger.append(store or store_of(os.getcwd()), entries.MISSED, {"assistant": named[:40], "reason": reason})
+        ledger.append(store or store_of(_here()), entries.MISSED, {"assistant": named[:40], "reason": reason})
     except Exception:
         return False
     return True

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from provenance import captures, entries, ledger, store
+from provenance import captures, entries, ledger, memory, store
 from provenance.capture import novelty, reading
 from provenance.capture.session import EDIT_KINDS, Tally
 from provenance.captures import Waiting
@@ -90,6 +90,7 @@ def run(
             (one for one in _left(taken.waiting) if source.nothing.isdisjoint((one.ingredient.id, one.same))),
         )
         _add(outputs, waiting, target, report)
+    memory.sweep(str(target))
     return report
 
 

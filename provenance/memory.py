@@ -12,14 +12,16 @@ A hook holds the file's lock while it works; a tail that a killed hook left behi
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import mmap
 import os
 import struct
+import time
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from provenance import files, fingerprint
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 _HEAD = struct.Struct("<cI")
 SHOWN, OWN, KEY, NOTE = b"S", b"O", b"K", b"N"
+KEPT = 90 * 86400
+_KINDS = {SHOWN: 8, OWN: 8, KEY: 16, NOTE: 1}
+"""What the length of a frame is a multiple of."""
 
 
 class Memory:
@@ -43,17 +48,18 @@ class Memory:
         at = 0
         while at + _HEAD.size <= len(self._data):
             kind, size = _HEAD.unpack_from(self._data, at)
-            at += _HEAD.size
-            if at + size > len(self._data):
-                at -= _HEAD.size
-                break
-            self._frames.append((kind, at, at + size))
-            at += size
+            first = at + _HEAD.size
+            if kind not in _KINDS or size % _KINDS[kind] or first + size > len(self._data):
+                break  # cut off, or damaged: what follows cannot be told from it
+            self._frames.append((kind, first, first + size))
+            at = first + size
         if at != len(self._data):
             file.truncate(at)
         self.note: dict[str, Any] = {}
         for data in self._of(NOTE):
-            self.note.update(json.loads(bytes(data)))
+            with suppress(ValueError):
+                said = json.loads(bytes(data))
+                self.note.update(said if isinstance(said, dict) else {})
         self.keys = {bytes(data) for data in self._of(KEY)}
         """The outputs that were captured already."""
 
@@ -75,8 +81,13 @@ class Memory:
 
     def add(self, kind: bytes, data: bytes) -> None:
         """One frame more, in one write."""
-        if data:
-            self._file.write(_HEAD.pack(kind, len(data)) + data)
+        if not data:
+            return
+        frame = _HEAD.pack(kind, len(data)) + data
+        size = self._file.seek(0, os.SEEK_END)
+        if self._file.write(frame) != len(frame):  # what comes next must not stand behind half a frame
+            self._file.truncate(size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._file.name)
 
     def add_marks(self, kind: bytes, marks: array[int]) -> None:
         """The marks of a text that was shown, or that the model produced first."""
@@ -88,6 +99,15 @@ class Memory:
         if fresh:
             self.note.update(fresh)
             self.add(NOTE, json.dumps(fresh).encode())
+
+
+def sweep(store: str) -> None:
+    """Remove the memory of sessions that no hook has seen for KEPT seconds; one that is taken up again begins anew,
+    and its transcript settles what it claims."""
+    with suppress(OSError), os.scandir(os.path.join(store, "sessions")) as found:
+        for one in found:
+            if one.name.endswith(".seen") and one.stat(follow_symlinks=False).st_mtime < time.time() - KEPT:
+                os.unlink(one.path)
 
 
 def _chosen(marks: array[int], flags: int) -> set[int]:

@@ -131,3 +131,50 @@ def test_a_source_that_is_none_is_named_and_the_others_come_in(
 def test_a_store_is_not_collected_into_itself(tmp_path: Path) -> None:
     one = machine(tmp_path / "m", "a")
     assert "into" in collecting.run([str(one)], one).troubles[0]
+
+
+def test_a_file_that_is_no_shard_by_its_name_costs_no_other_machine(tmp_path: Path) -> None:
+    for number in range(3):
+        machine(tmp_path / "all" / str(number), f"a{number}")
+    (tmp_path / "all" / "0" / "store" / "copy of 00000001.pvs").write_bytes(b"x")
+    (tmp_path / "all" / "0" / "ledger" / "copy.jsonl").write_bytes(b"x\n")
+    report = collecting.run([str(tmp_path / "all")], tmp_path / "into")
+    assert (3, 3, 2) == (report.ingredients, report.entries, len(report.troubles))
+
+
+def test_the_store_to_collect_into_among_the_sources_costs_no_other_machine(tmp_path: Path) -> None:
+    machine(tmp_path / "all" / "a-into", "here")
+    machine(tmp_path / "all" / "machine", "there")
+    report = collecting.run([str(tmp_path / "all")], tmp_path / "all" / "a-into")
+    assert (1, ["is the store to collect into"]) == (
+        report.ingredients,
+        [one.rpartition(": ")[2].partition(" (")[0] for one in report.troubles],
+    )
+
+
+@pytest.mark.parametrize("name", ["ledger/0123456789abcdef.jsonl", "store/00000002.pvs", "captures/x.pvc"])
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_what_leads_out_of_a_source_or_is_no_file_is_named_and_not_read(name: str, kind: str, tmp_path: Path) -> None:
+    one = machine(tmp_path / "all" / "m", "a")
+    machine(tmp_path / "all" / "n", "b")
+    (tmp_path / "secret").write_text("password\n")
+    bad = one / name
+    bad.parent.mkdir(exist_ok=True)
+    if kind == "link":
+        bad.symlink_to(tmp_path / "secret")
+    elif kind == "pipe":
+        os.mkfifo(bad)
+    else:
+        bad.mkdir()
+    report = collecting.run([str(tmp_path / "all")], tmp_path / "into")
+    assert (2, 1) == (report.ingredients, len(report.troubles))
+    assert all(b"password" not in path.read_bytes() for path in (tmp_path / "into").rglob("*") if path.is_file())
+
+
+def test_what_is_no_entry_does_not_enter_the_ledger(tmp_path: Path) -> None:
+    one = machine(tmp_path / "m", "a")
+    (one / "ledger" / "0123456789abcdef.jsonl").write_text('{"text":"def secret(): ..."}\n')
+    report = collecting.run([str(one)], tmp_path / "into")
+    assert (1, 1) == (report.entries, len(report.troubles))
+    assert "shard 0123456789abcdef is not taken: line 1 is not an entry of format 2" in report.troubles[0]
+    assert (1, 1) == held(tmp_path / "into")

@@ -187,3 +187,41 @@ def test_collect_says_what_came_and_what_did_not(run: Any) -> None:
     assert 1 == said.code
     assert "1 stores: 0 ingredients added (0 here already), 1 entries of 1 shards" in said.out
     assert "absent: no such folder" in said.err
+
+
+def test_a_capture_that_was_cut_off_is_named() -> None:
+    ledger.append(STORE, "torn", {"file": "captures"})
+    assert ["1 times a hook was cut off while it wrote (provenance ingest mends it)"] == gaps()
+
+
+def test_damaged_captures_are_named_and_stop_nothing() -> None:
+    (STORE / "captures").mkdir(parents=True)
+    (STORE / "captures" / "0123456789abcdef.pvc").write_bytes(b"provenance captures 1 p0.k1\nxyz")
+    assert [True] == ["of another recipe or version" in text for text in gaps()]
+
+
+def test_a_store_that_hooks_cannot_write_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger.append(STORE, "ingest", {})
+    (STORE / "sessions").write_text("")
+    assert [f"{STORE / 'sessions'}: hooks cannot write here (mend its owner and mode)"] == gaps()
+    (STORE / "sessions").unlink()
+    monkeypatch.setattr(health, "LEAST_FREE", 1 << 80)
+    assert [f"{STORE}: the disk is full (make room on it)"] == gaps()
+
+
+def test_nothing_that_a_ledger_holds_steers_the_terminal(run: Any) -> None:
+    ledger.append(STORE, entries.MISSED, {"assistant": "x\x1b[31m", "reason": "\x9b2J\u202e\x07"})
+    captured("\x9b.py", ("a = 1",), tool="claude\x9b31m", model="\x1b]0;x\x07")
+    (shard,) = ledger.shards(STORE)
+    proof = run("ledger", "proof", f"{shard}:1")
+    Path("proof.json").write_text(proof.out)
+    said = [proof, run("doctor"), run("status"), run("ledger", "verify", "--proof", "proof.json")]
+    assert [0, 1, 0, 0] == [one.code for one in said]
+    assert set() == {char for one in said for char in one.out + one.err if not (char.isprintable() or char == "\n")}
+
+
+@pytest.mark.parametrize("name", ["captures/0123456789abcdef.pvc", "captures/0123456789abcdef.settling"])
+def test_a_pipe_in_the_store_is_named_and_not_waited_for(name: str) -> None:
+    (STORE / name).parent.mkdir(parents=True)
+    os.mkfifo(STORE / name)
+    assert [f"{STORE / name}: is no regular file (move it away)"] == gaps()

@@ -7,13 +7,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from provenance import captures, hook, ingest, ledger, store
+from provenance import captures, hook, ingest, ledger, memory, store
 from provenance.capture import claude_code
 from provenance.capture.session import Tally
 from provenance.model import UNKNOWN, Evidence, Ingredient, Status
@@ -492,3 +493,142 @@ def test_hooks_at_work_at_once_lose_and_tear_nothing(repo: Path) -> None:
         assert [0] * 24 == list(pool.map(one, range(24)))
     assert {f"f{n}.py" for n in range(24)} == {one.path for one in waiting()} == {line["path"] for line in lines()}
     assert UNKNOWN not in {one.id for one in waiting()}
+
+
+def test_damage_in_the_middle_of_captures_costs_what_it_hits_alone(say: Any) -> None:
+    for number in range(5):
+        say(write(code(number), f"f{number}.py", f"toolu_{number}"))
+    (file,) = Path(".provenance/captures").glob("*.pvc")
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    damaged: list[str] = []
+    left = [one.ingredient.path for one in captures.waiting(Path(".provenance"), damaged)]
+    assert (["f0.py", "f1.py", "f3.py", "f4.py"], 1) == (left, len(damaged))
+    report = ingest.settle(Path(".provenance"))
+    assert (4, 1) == (report.captured, len(report.damaged))
+    (torn,) = Path(".provenance/captures").glob("*.torn")
+    assert torn.stat().st_size < len(data) / 4
+
+
+def test_a_tail_of_zeros_after_a_power_cut_loses_no_later_capture(say: Any) -> None:
+    say(edit("", code(1)))
+    (file,) = Path(".provenance/captures").glob("*.pvc")
+    file.write_bytes(file.read_bytes() + bytes(700))
+    assert 0 == say(write(code(2), "b.py"))
+    assert ["a.py", "b.py"] == [one.path for one in waiting()]
+    assert 1 == len(lines("torn"))
+
+
+def test_captures_from_before_an_upgrade_stay_and_stop_nothing(say: Any) -> None:
+    say(edit("", code(1)))
+    (file,) = Path(".provenance/captures").glob("*.pvc")
+    old = file.read_bytes().replace(str(captures.RECIPE).encode(), b"p0.k10")
+    file.write_bytes(old)
+    assert 0 == say(write(code(2), "b.py"))
+    assert ["b.py"] == [one.path for one in waiting()]
+    report = ingest.settle(Path(".provenance"))
+    assert (1, 1) == (report.captured, len(report.damaged))
+    assert [old] == [left.read_bytes() for left in Path(".provenance/captures").glob("*.settling")]
+
+
+@pytest.mark.parametrize(
+    "tail", [b"N\x04\0\0\0\0{}x", b"N\x02\0\0\0[]", b"S\x0d\0\0\0" + b"x" * 13, bytes(400), b"N\xff"], ids=str
+)
+def test_a_damaged_memory_costs_no_capture(tail: bytes, say: Any) -> None:
+    say({**event("SessionStart"), "source": "startup"})
+    (file,) = Path(".provenance/sessions").iterdir()
+    file.write_bytes(file.read_bytes() + tail)
+    assert 0 == say(edit("", code(1)))
+    assert 0 == say(edit("", code(1)))
+    assert ["hook"] == [line["novelty"] for line in lines()]
+
+
+def test_a_memory_that_a_full_disk_cut_is_whole_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with memory.opened(str(tmp_path), "s") as known:
+        known.add_note(model="a")
+        whole = known._file
+
+        class Full:
+            name = "seen"
+            seek, truncate = whole.seek, whole.truncate
+
+            def write(self, data: bytes) -> int:
+                return whole.write(data[:7])
+
+        monkeypatch.setattr(known, "_file", Full())
+        with pytest.raises(OSError, match="No space left"):
+            known.add(memory.KEY, bytes(16))
+        monkeypatch.setattr(known, "_file", whole)
+        known.add_note(version="1")
+    with memory.opened(str(tmp_path), "s") as known:
+        assert ({"model": "a", "version": "1"}, set()) == (known.note, known.keys)
+
+
+def test_sessions_that_are_long_over_are_forgotten_when_captures_are_settled(say: Any) -> None:
+    say({**event("SessionStart"), "source": "startup"})
+    (old,) = Path(".provenance/sessions").iterdir()
+    os.utime(old, (1, 1))
+    say({**event("SessionStart", session_id="new"), "source": "startup"})
+    ingest.run((), Path(".provenance"))
+    assert [False, 1] == [old.exists(), len(list(Path(".provenance/sessions").iterdir()))]
+
+
+def test_what_was_too_long_to_be_remembered_makes_novelty_pending(say: Any, repo: Path) -> None:
+    say({**event("SessionStart"), "source": "startup"})
+    (repo / "a.py").write_text("x = 1\n" * (hook.PRE_IMAGE // 6 + 1))
+    say({**write(code(1)), "hook_event_name": "PreToolUse"})
+    say(write(code(1)))
+    assert ["pending"] == [line["novelty"] for line in lines()]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no alarms there")
+@pytest.mark.parametrize("signalled", [False, True])
+def test_a_payload_that_never_ends_is_a_miss_and_no_hang(signalled: bool, repo: Path) -> None:
+    script = f"import sys; from provenance import hook; hook.PATIENCE = {60 if signalled else 1}; print(flush=True)"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{script}; sys.exit(hook.main(['claude-code']))"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=repo,
+    ) as hanging:
+        assert hanging.stdin is not None
+        assert hanging.stdout is not None
+        assert hanging.stderr is not None
+        hanging.stdin.write(b'{"hook_event_name"')
+        hanging.stdin.flush()
+        hanging.stdout.readline()
+        if signalled:
+            time.sleep(0.3)
+            hanging.terminate()
+        assert 1 == hanging.wait(20)
+        assert 1 == hanging.stderr.read().count(b"\n")
+    why = "the host ended it" if signalled else "it took longer than 1 seconds"
+    assert [why] == [line["reason"] for line in lines("missed")]
+
+
+def test_a_working_folder_that_is_gone_costs_nothing(say: Any, repo: Path, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    payload = edit("", code(1))
+    os.chdir(gone)
+    gone.rmdir()
+    assert 0 == say(payload)
+    os.chdir(repo)
+    assert 1 == len(waiting())
+
+
+@pytest.mark.parametrize("folder", ["GitHub.copilot-chat", "github.copilot-chat"])
+def test_vs_code_that_runs_the_hooks_of_another_is_told_apart(folder: str, say: Any) -> None:
+    transcript = f"/home/a/.config/Code/User/workspaceStorage/1f/{folder}/transcripts/s.jsonl"
+    say({**write(code(1)), "transcript_path": transcript}, "claude-code")
+    assert ["copilot-vscode"] == [one.origin.tool for one in waiting()]
+
+
+@pytest.mark.parametrize("sign", ["> ", ">", "    > ", ">>> "])
+def test_code_that_a_prompt_quotes_is_the_persons(sign: str, say: Any) -> None:
+    quoted = "".join(f"{sign}{line}\n" for line in code(1).splitlines())
+    say(event("UserPromptSubmit", prompt=f"Please take this:\n{quoted}"))
+    say(write(code(1)))
+    assert [] == waiting()

@@ -269,3 +269,12 @@ def test_what_other_tools_recorded_in_a_repository_is_read_on_its_own_evidence(
     assert 1 == report.files["trailer"]
     again = ingest.run([], Path("store"), repositories=[tmp_path / "repo"])
     assert (0, 1) == (sum(again.added.values()), again.known)
+
+
+def test_a_small_file_that_unpacks_to_more_than_any_record_is_named_and_not_read(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "bomb.json.gz", "wb") as file:
+        file.write(b'[{"type":"user"}')
+        for _ in range(70):
+            file.write(b',""' * (1 << 20 >> 1))
+    report = ingest.run([tmp_path], tmp_path / "store")
+    assert [True] == ["is compressed more than 100 times" in one for one in report.unreadable]

@@ -53,7 +53,8 @@ NOT_APPLIED = re.compile(
 
 HEAD = re.compile(r"<{5,9} (?:SEARCH>?|ORIGINAL)")
 DIVIDER = re.compile(r"={5,9}")
-END = re.compile(r">{5,9} (?:REPLACE|UPDATED)")
+END = re.compile(r"(?:>{5,9}|(?:> ){4,8}>) (?:REPLACE|UPDATED)")
+"""What ends an edit block; a formatter of Markdown takes the signs for nested quotes."""
 FENCES = {"````": "````", "```": "```"} | {
     f"<{name}>": f"</{name}>" for name in ("source", "code", "pre", "codeblock", "sourcecode")
 }

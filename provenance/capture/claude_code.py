@@ -42,7 +42,8 @@ BOOKKEEPING = frozenset(
     data-flow-records data-flow-incomplete api-request api-request-shape api-request-blob api-request-resumed""".split()
 )
 """Record types that carry no text of the conversation (types of 2.1.329)."""
-ENVELOPE = frozenset({"sessionId", "session_id", "parentUuid", "messageId", "leafUuid", "isSidechain", "forkedFrom"})
+OWN = frozenset({"sessionId", "parentUuid", "messageId", "leafUuid", "isSidechain", "forkedFrom"})
+ENVELOPE = OWN | {"session_id"}
 """Fields of which a record of this format has one at least."""
 BLOCKS = frozenset(
     """text thinking redacted_thinking tool_use server_tool_use mcp_tool_use tool_result image document fallback
@@ -77,7 +78,12 @@ def recognise(record: dict[str, Any]) -> bool:
     if "payload" in record:
         return False
     if kind in ("user", "assistant"):
-        return isinstance(record.get("message"), dict) and not (ENVELOPE | {"uuid", "cwd"}).isdisjoint(record)
+        message = dict_of(record.get("message"))
+        named = not (OWN | {"uuid", "cwd", "parent_tool_use_id"}).isdisjoint(record)
+        # Of other programs' records with these types: Qwen Code's messages have parts, Cursor's stream no model.
+        return "content" in message and (named or ("session_id" in record and "model" in message))
+    if "systemPayload" in record or ("apiKeySource" in record and "tools" not in record):
+        return False  # Qwen Code's own records, and the head of the Cursor CLI's stream
     return (kind in CONVERSATION or kind in BOOKKEEPING) and not ENVELOPE.isdisjoint(record)
 
 

@@ -1,6 +1,8 @@
-"""Codex CLI rollouts (``sessions/.../rollout-*.jsonl``, 0.66 to 0.169, and the bare form before): records to events.
+"""Codex CLI rollouts (``sessions/.../rollout-*.jsonl``, 0.39 to 0.169, and the bare form before): records to events.
 
-Shapes after openai/codex ``codex-rs/history`` and ``codex-rs/rollout``. It decides nothing about novelty.
+Shapes after openai/codex ``codex-rs/history`` and ``codex-rs/rollout``; the one document of the first CLI
+(``rollout-*.json``, spring 2025) after its ``codex-cli/src/utils/storage/save-rollout.ts``. It decides nothing about
+novelty.
 """
 
 from __future__ import annotations
@@ -72,6 +74,8 @@ def recognise(record: dict[str, Any]) -> bool:
         return kind in LINES
     if "sessionId" in record or "session_id" in record:
         return False
+    if isinstance(record.get("items"), list):
+        return {"id", "timestamp"} <= dict_of(record.get("session")).keys()
     bare_head = "id" in record and "timestamp" in record and "instructions" in record and not kind
     # A line of type "message" alone could be any log of the Responses API.
     tool = kind in CALLS and (kind == "local_shell_call" or text_of(record.get("name")) in SHELLS | PATCH_CALLS)
@@ -81,13 +85,23 @@ def recognise(record: dict[str, Any]) -> bool:
 def read(lines: Iterable[bytes], tally: Tally) -> list[Event]:
     """The events of one rollout, in its order."""
     tally.assistant = TOOL
-    reader = _Reader(list(records(lines, tally)), tally)
+    reader = _Reader([line for record in records(lines, tally) for line in _lines(record)], tally)
     events = []
     for event in reader.events():
         if isinstance(event, Wrote):
             tally.wrote[event.kind] += 1
         events.append(event)
     return events
+
+
+def _lines(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The lines of a record: of the first CLI's document its head and its items, of any other itself."""
+    items, head = record.get("items"), record.get("session")
+    if isinstance(items, list) and isinstance(head, dict) and "type" not in record:
+        yield {**head, "instructions": head.get("instructions")}
+        yield from (item for item in items if isinstance(item, dict))
+    else:
+        yield record
 
 
 class _Reader:

@@ -28,8 +28,9 @@ from provenance.words import Evidence, ingredient_id
 if TYPE_CHECKING:
     from provenance.model import Ingredient
 
-# "   12→code", "   12\tcode", "12:code", "12-code" (Read, cat -n, grep -n), "path:12:code" (grep), "+code" (diff)
-_PREFIX = re.compile(r"^(?:[ \t]*\d+[→\t:|-]|[\w./@-]+[:-]\d+[:-]|[+-](?![+-]{2} ))", re.MULTILINE)
+# "   12→code", "   12\tcode", "12:code", "12-code" (Read, cat -n, grep -n), "path:12:code" (grep), "+code" (diff),
+# "> code" (a quotation), ">>> code" (Python's prompt)
+_PREFIX = re.compile(r"^(?:[ \t]*\d+[→\t:|-]|[\w./@-]+[:-]\d+[:-]|[+-](?![+-]{2} )|[ \t]*(?:>[ \t]?)+)", re.MULTILINE)
 
 
 NEW = 6

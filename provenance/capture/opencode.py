@@ -70,12 +70,17 @@ TABLES = ("session", "message", "part")
 LARGEST = 256 << 20
 """Bytes of the largest value or file that is read."""
 
+STRUCK = "REDACTED"
+"""What Entire leaves of an id that looks like a secret."""
+
 
 def recognise(record: dict[str, Any]) -> bool:
     """Whether a first record is of this format: an exported session, or an event of a run."""
     info = dict_of(record.get("info"))
-    if isinstance(record.get("messages"), list) and text_of(info.get("id")).startswith("ses"):
-        return "time" in info or "directory" in info or "projectID" in info
+    if isinstance(record.get("messages"), list):
+        # What keeps an export may have struck out its id; the project's is opencode's own field.
+        named = text_of(info.get("id")).startswith("ses") or {"id", "projectID", "slug"} <= info.keys()
+        return named and ("time" in info or "directory" in info or "projectID" in info)
     part = dict_of(record.get("part"))
     named = text_of(record.get("sessionID")).startswith("ses") and text_of(part.get("messageID")).startswith("msg")
     return named and record.get("type") in STREAM
@@ -91,7 +96,7 @@ def read(lines: Iterable[bytes], tally: Tally) -> list[Event]:
             info, messages = dict_of(record.get("info")), list_of(record.get("messages"))
         else:
             info, messages = _streamed(record, tally)
-        session = text_of(info.get("id")) or UNKNOWN
+        session = _id(info)
         if session != last or "messages" in record:
             events.append(Start(session))
         last = session
@@ -101,6 +106,17 @@ def read(lines: Iterable[bytes], tally: Tally) -> list[Event]:
             tally.wrote[event.kind] += 1
             tally.deletions += event.kind in EDIT_KINDS and not event.blocks
     return events
+
+
+def _id(info: dict[str, Any]) -> str:
+    """A session's id."""
+    return _kept(info.get("id")) or UNKNOWN
+
+
+def _kept(value: Any) -> str:
+    """An id; one that was struck out is none, as many would share it."""
+    named = text_of(value)
+    return "" if named == STRUCK else named
 
 
 def _streamed(record: dict[str, Any], tally: Tally) -> tuple[dict[str, Any], list[Any]]:
@@ -118,7 +134,7 @@ class _Session:
 
     def __init__(self, info: dict[str, Any], tally: Tally) -> None:
         self.tally = tally
-        self.id = text_of(info.get("id")) or UNKNOWN
+        self.id = _id(info)
         self.version = text_of(info.get("version")) or UNKNOWN
         self.cwd = text_of(info.get("directory"))
         self.created = instant(dict_of(info.get("time")).get("created"))
@@ -203,7 +219,7 @@ class _Session:
         given = state.get("input")
         given = decoded(given) or given if isinstance(given, str) else given
         details = dict_of(state.get("metadata"))
-        call = text_of(part.get("callID")) or text_of(part.get("id")) or _digest(repr(given))
+        call = _kept(part.get("callID")) or _kept(part.get("id")) or _digest(repr(given))
         if person:
             yield from map(Shown, strings(given))
         else:

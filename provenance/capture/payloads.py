@@ -140,7 +140,7 @@ def host_of(payload: dict[str, Any], named: str) -> str:
     transcript = _text(payload, "transcript_path", "transcriptPath").replace("\\", "/")
     if "cursor_version" in payload or "workspace_roots" in payload or "/.cursor/" in transcript:
         return "cursor"
-    if "extensionId" in payload or "github.copilot" in transcript:
+    if "extensionId" in payload or "/github.copilot" in transcript.lower():  # .../GitHub.copilot-chat/transcripts
         return "copilot-vscode"
     if _text(payload, "host") == "opencode":
         return "opencode"

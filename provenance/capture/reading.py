@@ -30,6 +30,9 @@ HEAD_BYTES = 8 << 20
 # No record of a session is longer; a foreign file without line ends must not fill the memory.
 LONGEST_LINE = 256 << 20
 TEXT_HEAD = 64 << 10
+# JSON of sessions packs 5 to 50 times, a bomb 1000 times: two megabytes that take all memory.
+RATIO = 100
+LEAST_BOUND = 64 << 20
 DATABASE = b"SQLite format 3\0"
 _BLANK = b" \t\r\n\xef\xbb\xbf\0"
 
@@ -130,7 +133,7 @@ def _records(file: BinaryIO, path: Path, tally: Tally, longest: int) -> Iterator
     start = first.lstrip(_BLANK)[:1]
     if start == b"[" or (start == b"{" and decoded(first) is None):
         data = b"".join([first, *lines])
-        value = _document(data.lstrip(_BLANK), start)
+        value = None if tally.cut else _document(data.lstrip(_BLANK), start)
         yield from data.splitlines(keepends=True) if value is None else value
     else:
         yield first
@@ -165,10 +168,10 @@ def _open(path: Path) -> Iterator[BinaryIO]:
 
 def _readable(file: BinaryIO, magic: bytes, path: Path) -> BinaryIO:
     if magic[:2] == b"\x1f\x8b":
-        return cast(BinaryIO, gzip.open(file))
+        return _bounded(cast(BinaryIO, gzip.open(file)), file)
     # The magic number of a frame, and of one to be skipped.
     if magic == b"\x28\xb5\x2f\xfd" or magic[1:] == b"\x2a\x4d\x18":
-        return _zstd(file, path)
+        return _bounded(_zstd(file, path), file)
     # A transcript that went through a Windows shell's redirection, with and without a byte order mark.
     for start, encoding in ((magic[:2], "utf-16"), (magic[1::2], "utf-16-le"), (magic[::2], "utf-16-be")):
         if start in ((b"\xff\xfe", b"\xfe\xff") if encoding == "utf-16" else (b"\0\0",)):
@@ -185,6 +188,34 @@ def _zstd(file: BinaryIO, path: Path) -> BinaryIO:
         ) from error
     # Damage costs the buffer in which it is found, hence a small one.
     return cast(BinaryIO, io.BufferedReader(_Arrow(pyarrow.CompressedInputStream(file, "zstd")), 1 << 10))
+
+
+def _bounded(stream: BinaryIO, packed: BinaryIO) -> BinaryIO:
+    most = max(LEAST_BOUND, RATIO * os.fstat(packed.fileno()).st_size)
+    return cast(BinaryIO, io.BufferedReader(_Bounded(stream, most), 1 << 10))
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that raises ValueError where it gives more than it may."""
+
+    def __init__(self, stream: BinaryIO, most: int) -> None:
+        self.stream = stream
+        self.left = most
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.stream.read(len(buffer))
+        self.left -= len(data)
+        if self.left < 0:
+            raise ValueError(f"is compressed more than {RATIO} times, which no record is")
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self.stream.close()
+        super().close()
 
 
 class _Arrow(io.RawIOBase):

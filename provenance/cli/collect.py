@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from provenance.cli.status import plain
+
 
 @click.command(name="collect")
 @click.argument("sources", nargs=-1, required=True)
@@ -28,7 +30,7 @@ def command(sources: tuple[str, ...], into: Path, quiet: bool) -> None:
 
     def tell(name: str) -> None:
         if not quiet and sys.stderr.isatty():
-            click.echo(f"\r\x1b[K{name[-70:]}", nl=False, err=True)
+            click.echo(f"\r\x1b[K{plain(name[-70:])}", nl=False, err=True)
 
     try:
         report = collecting.run(list(sources), into, tell)
@@ -37,9 +39,9 @@ def command(sources: tuple[str, ...], into: Path, quiet: bool) -> None:
             click.echo("\r\x1b[K", nl=False, err=True)
     click.echo(
         f"{report.stores:,} stores: {report.ingredients:,} ingredients added ({report.known:,} here already), "
-        f"{report.entries:,} entries of {report.shards:,} shards added to the ledger of {into}"
+        f"{report.entries:,} entries of {report.shards:,} shards added to the ledger of {plain(str(into))}"
     )
     for trouble in report.troubles:
-        click.secho(f"warning: {trouble}", fg="yellow", err=True)
+        click.secho(plain(f"warning: {trouble}"), fg="yellow", err=True)
     if report.troubles:
         raise click.exceptions.Exit(1)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from provenance.cli.status import plain
+
 
 @click.command(name="doctor")
 @click.option(
@@ -37,9 +39,9 @@ def command(store: Path | None, days: int, transcripts: tuple[Path, ...]) -> Non
     colours = {health.OK: "green", health.NOTE: "yellow", health.GAP: "red"}
     at = store or Path(hook.store_of(os.getcwd()))
     worst = False
-    click.echo(f"store {at}")
+    click.echo(plain(f"store {at}"))
     for found in health.examine(at, Path.cwd(), days, transcripts):
         level = click.style(f"{found.level:12}", fg=colours[found.level])
-        click.echo(f"{level}  {found.about:12}  {found.text}")
+        click.echo(f"{level}  {found.about:12}  {plain(found.text)}")
         worst |= found.level == health.GAP
     raise click.exceptions.Exit(1 if worst else 0)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from provenance.cli.status import plain
 from provenance.errors import ProvenanceError
 
 if TYPE_CHECKING:
@@ -123,14 +124,14 @@ def _show(plan: Plan, place: Place, dry_run: bool) -> None:
 
     for change in plan.changes:
         if dry_run:
-            click.echo(setup.diff(change), nl=False)
+            click.echo(plain(setup.diff(change)), nl=False)
         else:
             verb = "create" if change.before is None else "delete" if change.after is None else "change"
-            click.echo(f"{verb} {change.path} ({change.who})")
+            click.echo(plain(f"{verb} {change.path} ({change.who})"))
     if not plan.changes:
         click.echo("nothing to change")
     for who, sentence in plan.notes:
-        click.secho(f"note: {who}: {sentence}", fg="yellow", err=True)
+        click.secho(plain(f"note: {who}: {sentence}"), fg="yellow", err=True)
 
 
 def _agreed(yes: bool, count: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from provenance.cli import options
+from provenance.cli.status import plain
 
 if TYPE_CHECKING:
     from provenance.ledger.checkpoint import Checkpoint
@@ -100,7 +102,7 @@ def proof(entry: str | None, store: Path, since: Path | None, checkpoint_file: P
         found = proof.of_growth(store, checkpoint.load(since), until)
     else:
         found = proof.of_entry(store, entry or "", until)
-    click.echo(ledger.canonical(msgspec.to_builtins(found)))
+    click.echo(_escaped(ledger.canonical(msgspec.to_builtins(found)).decode()))
 
 
 @command.command("checkpoint")
@@ -140,7 +142,7 @@ def make(store: Path, key: Path | None, out: Path | None) -> int:
     path = out or store / "checkpoints" / checkpoint.name_of(data, now)
     with files.replacing(path) as file:
         file.write(data)
-    click.echo(f"{'signed' if key else 'unsigned'} checkpoint of {len(shards)} shards: {path}")
+    click.echo(f"{'signed' if key else 'unsigned'} checkpoint of {len(shards)} shards: {plain(str(path))}")
     return 0
 
 
@@ -151,9 +153,9 @@ def _say(shards: Sequence[Shard], checkpoints: int) -> int:
         told = f"agrees with {shard.agreeing} of {checkpoints} checkpoints" if checkpoints else "no checkpoint"
         click.echo(f"{head.shard}: {head.size:,} entries, root {head.root}, {told}")
         for note in shard.notes:
-            click.echo(f"  note: {note}")
+            click.echo(plain(f"  note: {note}"))
         for fault in shard.faults:
-            click.secho(f"  FAULT: {fault}", fg="red")
+            click.secho(plain(f"  FAULT: {fault}"), fg="red")
     at_fault = sum(bool(shard.faults) for shard in shards)
     click.echo(f"{len(shards)} shards, {at_fault} at fault")
     return int(at_fault > 0)
@@ -167,14 +169,16 @@ def _signatures(checkpoints: Sequence[Checkpoint], public_key: Path | None) -> i
     code = 0
     for one in checkpoints:
         if key is not None and not checkpoint.is_signed_by(one, key):
-            click.secho(f"FAULT: checkpoint {one.path}: not signed by {public_key}", fg="red")
+            click.secho(f"FAULT: checkpoint {plain(one.path)}: not signed by {public_key}", fg="red")
             code = 1
         elif key is not None:
-            click.echo(f"checkpoint {one.path}: of {one.time}, signed by {public_key}")
+            click.echo(f"checkpoint {plain(one.path)}: of {one.time}, signed by {public_key}")
         elif one.signatures:
-            click.echo(f"checkpoint {one.path}: of {one.time}, signature not checked (name the key with --public-key)")
+            click.echo(
+                f"checkpoint {plain(one.path)}: of {one.time}, signature not checked (name the key with --public-key)"
+            )
         else:
-            click.echo(f"checkpoint {one.path}: of {one.time}, unsigned")
+            click.echo(f"checkpoint {plain(one.path)}: of {one.time}, unsigned")
     return code
 
 
@@ -184,13 +188,18 @@ def _proof(path: Path, checkpoints: Sequence[Checkpoint]) -> int:
     found = proof.load(path)
     faults = proof.faults(found, checkpoints)
     for fault in faults:
-        click.secho(f"FAULT: {fault}", fg="red")
+        click.secho(plain(f"FAULT: {fault}"), fg="red")
     if faults:
         return 1
     where = "as the checkpoint records it" if checkpoints else "by its own root alone: name a --checkpoint to trust it"
     if isinstance(found, proof.Inclusion):
-        click.echo(found.entry)
+        click.echo(_escaped(found.entry))
         click.echo(f"is {found.shard}:{found.index} of {found.size:,} entries with root {found.root}, {where}")
     for one in found.shards if isinstance(found, proof.Consistency) else ():
         click.echo(f"{one.shard}: {one.first:,} entries grew to {one.second:,}, {where}")
     return 0
+
+
+def _escaped(line: str) -> str:
+    """A line of JSON with what could steer a terminal as escapes: other bytes, the same value."""
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)

@@ -40,7 +40,8 @@ def command(store: Path | None, since: str | None) -> None:
         raise click.BadParameter(f"{day!r} is no day (write it as 2026-11-01)", param_hint="--since") from error
     found = health.captured(at, day)
     click.echo(
-        f"{at} since {day} (UTC): {sum(found.outputs.values()):,} outputs, {sum(found.tokens.values()):,} tokens, "
+        f"{plain(str(at))} since {day} (UTC): "
+        f"{sum(found.outputs.values()):,} outputs, {sum(found.tokens.values()):,} tokens, "
         f"{len(found.sessions):,} sessions, {len(found.files):,} files, {len(found.authors):,} people"
     )
     if found.outputs:
@@ -50,16 +51,17 @@ def command(store: Path | None, since: str | None) -> None:
         for name in ("outputs", "tokens"):
             table.add_column(name, justify="right")
         for key, count in found.outputs.most_common(20):
-            table.add_row(*map(_plain, key), f"{count:,}", f"{found.tokens[key]:,}")
+            table.add_row(*map(plain, key), f"{count:,}", f"{found.tokens[key]:,}")
         Console(highlight=False, markup=False).print(table)
         more = len(found.outputs) - 20
         if more > 0:
             click.echo(f"... and {more:,} more kinds")
     for reason, count in found.missed.most_common(5):
-        click.secho(f"missed {count:,}: {_plain(reason)}", fg="yellow")
+        click.secho(f"missed {count:,}: {plain(reason)}", fg="yellow")
     if found.missed:
         click.echo("'provenance doctor' tells what to do about missed captures")
 
 
-def _plain(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)
+def plain(text: str) -> str:
+    """The text with all that could steer a terminal shown as ``?``; lines and tabs stay."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text)

@@ -365,6 +365,10 @@ def shards(store: Store) -> list[str]:
             continue
         if len(stem) != 16 or not set(stem) <= set("0123456789abcdef"):
             raise StoreError(f"{path_of(store, stem)}: not a shard of this ledger by its name (move it elsewhere)")
+        if not os.path.isfile(path_of(store, stem)):  # a pipe would be waited for
+            raise StoreError(
+                f"{path_of(store, stem)}: not a shard of this ledger but no regular file (move it elsewhere)"
+            )
         found.append(stem)
     return found
 

@@ -142,8 +142,9 @@ def plan(place: Place, names: Iterable[str], command: str, codex_notify: bool = 
         targets = {_pattern(place, one.target(place).path) for one in _assistants(names)}
         made = {_pattern(place, one.path) for one in changes if _needs_exclusion(place, one)}
         changes += _exclusion(place, repo, made, targets if place.kind == "shared" else set())
-        if not (place.root / ".provenance").exists():
-            changes.append(Change(place.root / ".provenance" / ".gitignore", "store", None, b"*\n"))
+        store = repo.main / ".provenance"
+        if not store.exists():
+            changes.append(Change(store / ".gitignore", "store", None, b"*\n"))
     return Plan(tuple(changes), tuple(notes))
 
 

@@ -39,6 +39,8 @@ class Plan(NamedTuple):
 def read(path: Path) -> bytes | None:
     """The file's bytes, None where there is none. Raises ProvenanceError, naming the file, where it cannot be read."""
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ProvenanceError(f"{path}: is no regular file (move it away first)")  # a pipe would be waited for
         return path.read_bytes()
     except FileNotFoundError:
         return None

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from provenance.errors import ProvenanceError
 from provenance.setup import jsonc
-from provenance.setup.program import OURS
+from provenance.setup.program import is_ours
 
 Hooks = Mapping[str, Sequence[Mapping[str, Any]]]
 """What an event runs: groups of handlers, or handlers, as the host wants them."""
@@ -312,7 +312,7 @@ def _group(text: str, item: jsonc.Item) -> _Group:
 def _lines(text: str, handler: jsonc.Item) -> list[str]:
     """The command lines of ours that a handler holds."""
     strings = dict(_strings(text, handler))
-    return [strings[name] for name in COMMANDS if name in strings and OURS.search(strings[name])]
+    return [strings[name] for name in COMMANDS if name in strings and is_ours(strings[name])]
 
 
 def _strings(text: str, item: jsonc.Item) -> list[tuple[str | None, str]]:

@@ -16,12 +16,30 @@ from pathlib import Path
 
 from provenance.errors import ProvenanceError
 
-OURS = re.compile(
-    r"provenance\b.*?\scapture\s+(codex-notify|claude-code|codex|cursor|gemini-cli|copilot|opencode|git)\b"
+_CALL = re.compile(
+    r"\s+capture\s+(?:codex-notify|claude-code|codex|cursor|gemini-cli|copilot|opencode|git)(?:\s+[\w-]+)?"
+    r"(?: \|\| exit 0|; exit 0)?\s*"
 )
-"""A command line of ours, and which payload it takes."""
+"""What follows the program in a command line of ours."""
 SHARED = "provenance"
 """The program in files that others read too: whatever their PATH holds."""
+
+
+def is_ours(line: str) -> bool:
+    """Whether a command line is a capture and nothing else: not another program's whose words are like ours, nor one
+    that somebody has made a part of something larger."""
+    at = line.rfind(" capture ")
+    if at < 0 or not _CALL.fullmatch(line, at):
+        return False
+    reader = shlex.shlex(line[:at].removeprefix("& "), posix=True, punctuation_chars=True)
+    reader.whitespace_split, reader.commenters = True, ""
+    try:
+        words = list(reader)
+    except ValueError:
+        return False
+    if not words or any(word[0] in "();<>|&" and set(word) <= set("();<>|&") for word in words):
+        return False
+    return re.split(r"[/\\]", words[-1])[-1].partition(".")[0] == "provenance"
 
 
 def found(environ: Mapping[str, str]) -> str:
@@ -50,10 +68,10 @@ def checked(program: str) -> str:
         raise ProvenanceError(f"--command {program!r}: no command line ({error})") from error
     if not words or not program.isprintable():
         raise ProvenanceError(f"--command {program!r}: a command line is one line of printable text")
-    if not OURS.search(f"{program} capture git"):
+    if not is_ours(f"{program} capture git"):
         raise ProvenanceError(
-            f"--command {program!r}: must name provenance (its hooks are known by 'provenance ... capture'); "
-            "a wrapper can be called provenance too"
+            f"--command {program!r}: must name provenance as its last word (its hooks are known by 'provenance "
+            "capture') and nothing but one program; a wrapper can be called provenance too"
         )
     return program
 

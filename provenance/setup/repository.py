@@ -20,17 +20,21 @@ class Repository(NamedTuple):
     """Where git looks for hooks: core.hooksPath, or inside ``git``."""
     exclude: Path
     """What this clone ignores beyond .gitignore."""
+    main: Path
+    """The main work tree, where the store is: a linked one goes, and its files with it. A linked one of a bare
+    repository has no other and is its own."""
 
 
 def at(folder: Path) -> Repository:
     """The repository that a folder belongs to. Raises ProvenanceError where there is none, or no git."""
-    asked = ("--show-toplevel", "--git-common-dir", "--git-path", "hooks", "--git-path", "info/exclude")
+    asked = ("--show-toplevel", "--git-common-dir", "--git-path", "hooks", "--git-path", "info/exclude", "--git-dir")
     done = _git(folder, "rev-parse", "--path-format=absolute", *asked)
     if done.returncode:
         why = done.stderr.decode(errors="replace").strip() or "no work tree"
         raise ProvenanceError(f"{folder}: {why} (run it inside a repository, or install with --user)")
-    root, git, hooks, exclude = (Path(os.fsdecode(line)) for line in done.stdout.splitlines())
-    return Repository(root, git, hooks, exclude)
+    root, git, hooks, exclude, own = (Path(os.fsdecode(line)) for line in done.stdout.splitlines())
+    is_linked = own != git and git.name == ".git"
+    return Repository(root, git, hooks, exclude, git.parent if is_linked else root)
 
 
 def around(folder: Path) -> Repository | None:

@@ -139,6 +139,14 @@ def test_a_second_block_without_a_name_goes_to_the_file_before_it() -> None:
     assert [("a.py", ("new = 2",)), ("a.py", ("last = 3",))] == [(one.path, one.blocks) for one in edits(text)]
 
 
+def test_a_block_whose_end_a_formatter_took_for_nested_quotes_is_read() -> None:
+    answer = BLOCK.replace(">>>>>>> REPLACE\n", "\n> > > > > > > REPLACE\n") + "\nThat is all of it.\n"
+    chat = (HEAD + answer + "\n> Applied edit to a.py  \n").replace("  \n", "\n")
+    (one,) = edits(chat)
+    assert (("new = 2",), "a.py", Status.APPLIED) == (one.blocks, one.path, one.status)
+    assert "That is all of it." in prose(chat)
+
+
 def test_an_interrupted_block_is_what_there_is_of_it_and_ends_where_aider_speaks() -> None:
     cut = BLOCK.split(">>>>>>>")[0]
     text = HEAD + "\n" + cut + "\n>   \n> ^C again to exit  \n\n#### next prompt  \n"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from provenance.capture import codex
+from provenance.capture import codex, reading
 from provenance.capture.session import Shown, Wrote
 from provenance.model import Status
 from tests.capture import recording
@@ -74,6 +74,41 @@ def test_the_bare_form_before_2025_09_is_read_and_its_provider_is_not_guessed() 
         first.origin.session,
         first.origin.time,
     )
+
+
+def test_the_one_document_of_the_first_cli_is_read(tmp_path: Path) -> None:
+    call = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "shell"}
+    said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": LONG}]}
+    typed = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "as a person types"}]}
+    done = json.dumps({"output": "Done!", "metadata": {"exit_code": 0, "duration_seconds": 0.1}})
+    document = {
+        "session": {"timestamp": "2025-05-02T10:00:00.000Z", "id": "ef2f-11", "instructions": "Write no comments."},
+        "items": [
+            typed,
+            {**call, "arguments": json.dumps({"command": ["apply_patch", PATCH]})},
+            {"type": "function_call_output", "call_id": "call_1", "output": done},
+            said,
+        ],
+    }
+    path = tmp_path / "rollout-2025-05-02-ef2f-11.json"
+    path.write_text(json.dumps(document, indent=2))
+    events, tally = recording.read(path)
+    assert (Counter(patch=1, prose=1), Counter(), 1) == (tally.wrote, tally.unknown, tally.edit_calls)
+    patch, prose = wrote(events)
+    assert (BODY.split("\n"), "a.py", Status.APPLIED) == ("\n".join(patch.blocks).split("\n"), patch.path, patch.status)
+    assert (LONG,) == prose.blocks
+    assert {("ef2f-11", "2025-05-02T10:00:00.000Z")} == {(o.origin.session, o.origin.time) for o in wrote(events)}
+    assert {"as a person types", "Write no comments."} < {one.text for one in events if isinstance(one, Shown)}
+
+
+@pytest.mark.parametrize("items", [None, 1, {}, [None, 1, "x", [], {}, {"type": 3}]], ids=repr)
+def test_a_first_document_with_anything_for_items_is_read_or_nobodys(items: Any, tmp_path: Path) -> None:
+    path = tmp_path / "rollout.json"
+    path.write_text(json.dumps({"session": {"timestamp": 1, "id": [], "instructions": {}}, "items": items}, indent=1))
+    if isinstance(items, list):
+        assert [] == wrote(recording.read(path)[0])
+    else:
+        assert reading.reader_of(path) is None
 
 
 JS = {

@@ -415,6 +415,20 @@ def test_an_export_is_recognised() -> None:
     assert opencode.recognise(SESSION)
 
 
+def test_an_export_whose_ids_were_struck_out_is_read_and_its_calls_are_kept_apart() -> None:
+    calls = [
+        {**tool("write", {"filePath": f"/repo/{name}", "content": BODY + name}), "callID": "REDACTED", "id": "REDACTED"}
+        for name in ("a.py", "b.py")
+    ]
+    struck = session(model(*calls), key="REDACTED", slug="calm-reef")
+    assert opencode.recognise(struck)
+    found, tally = events(struck)
+    one, other = wrote(found)
+    assert (BODY + "a.py", BODY + "b.py") == ("".join(one.blocks), "".join(other.blocks))
+    assert one.call != other.call
+    assert ("unknown", 0) == (one.origin.session, tally.unread)
+
+
 # The storage folder -------------------------------------------------------------------------------------------------
 
 

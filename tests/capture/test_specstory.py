@@ -290,6 +290,97 @@ def test_the_same_words_twice_have_two_ids() -> None:
     assert 2 == len({one.call for one in wrote(found)}) == len(wrote(found))
 
 
+EDITED = """**Chunk 1**
+Lines added: 1, lines removed: 0
+
+```diff
+@@ -43,4 +43,5 @@
+  \tHost string &#96;json:"host"&#96;
++ \tPort int &#96;json:"port"&#96; // a &lt; b
+  }
+```
+"""
+
+
+def test_a_diff_in_a_call_whose_details_are_lines_of_their_own_is_read_as_it_was_before_html() -> None:
+    head = '<tool-use data-tool-type="write" data-tool-name="search_replace">\n\n<details><summary>Tool use: '
+    body = f"{head}**search_replace** • Edit file: api/sync.go</summary>\n\n{EDITED}\n</details>\n</tool-use>\n"
+    found, tally = events(history(body, "Cursor IDE"))
+    (one,) = wrote(found)
+    assert (('\tPort int `json:"port"` // a < b',), "api/sync.go", "patch") == (one.blocks, one.path, one.kind)
+    assert (1, 0, {}) == (tally.edit_calls, tally.unread, dict(tally.unknown))
+
+
+def test_what_a_call_of_such_details_found_is_shown() -> None:
+    head = '<tool-use data-tool-type="read" data-tool-name="read_file">\n<details><summary>Tool use: **read_file**'
+    found, _ = events(history(f"{head} • Read file: a.py</summary>\n\ntyped by a person\n\n</details>\n</tool-use>\n"))
+    assert [] == wrote(found)
+    assert "typed by a person" in shown(found)
+
+
+AUTUMN = "_**Assistant (model gpt-5-high, mode Agent)**_\n\n"
+
+
+def test_a_section_under_its_tools_name_is_that_tools_call() -> None:
+    edit = f"Tool use: **edit_file**\n\nEdit file: api/sync.go\n\n{EDITED}"
+    command = "Tool use: **run_terminal_cmd**\n\n```bash\nmake check && echo all of it is done\n```\n\n```\nok\n```\n"
+    listed = "Tool use: **list_dir**\n\nListed 2 files: a.py and another that a person wrote\n"
+    found, tally = events(history(f"Said.\n\n---\n\n{edit}\n---\n\n{command}\n---\n\n{listed}", "", AUTUMN))
+    assert {"prose": 1, "patch": 1, "command": 1} == dict(tally.wrote)
+    assert {("gpt-5-high", "openai")} == {(one.origin.model, one.origin.provider) for one in wrote(found)}
+    assert "another that a person wrote" in shown(found)
+
+
+@pytest.mark.parametrize("marker", ["model default, mode Agent", "model auto", "mode Agent"])
+def test_a_choice_of_no_model_is_none(marker: str) -> None:
+    origin = only(history("A word from the model.\n", "Cursor IDE", f"_**Agent ({marker})**_\n\n")).origin
+    assert ("unknown", "unknown") == (origin.model, origin.provider)
+
+
+GIVEN = {
+    "list": "  * path: a.py\n  * content: def area(shape):\n    return shape.width * shape.height\n",
+    "JSON": '```json\n{"path":"a.py","content":"def area(shape):\\n    return shape.width * shape.height"}\n```\n',
+    "JSON in JSON": '```json\n{"args":"{\\"path\\":\\"a.py\\",\\"content\\":\\"def area(shape): pass\\"}"}\n```\n',
+}
+
+
+@pytest.mark.parametrize("given_as", GIVEN)
+def test_what_a_servers_tool_was_given_is_the_models_and_its_result_is_shown(given_as: str) -> None:
+    body = f"\n*Called tool*: files - write\n\n*Parameters*:\n{GIVEN[given_as]}\n*Result*:\nwritten by another\n"
+    found, tally = events(history(f"Tool use: **mcp_files_write**\n{body}", "", AUTUMN))
+    (one,) = wrote(found)
+    assert ("write", 1) == (one.kind, tally.edit_calls)
+    assert "def area(shape)" in one.blocks[0]
+    assert "written by another" in shown(found)
+    assert "written by another" not in one.blocks[0]
+
+
+@pytest.mark.parametrize("rule", ["---", "_****_", "_\\*\\*\\*\\*_"])
+def test_a_diff_after_the_rules_of_the_first_months_is_an_edit_though_a_formatter_escaped_them(rule: str) -> None:
+    text = (
+        "## SpecStory\n\n## Title (2/20/2025, 7:47:04 PM)\n\n_**Assistant**_\n\nI change it now:\n\n"
+        f"{rule}\n\n```diff\n  def area(shape):\n+     return shape.width * shape.height\n```\n"
+    )
+    assert specstory.recognise_text(text)
+    found, tally = events(text)
+    assert {"prose": 1, "patch": 1} == dict(tally.wrote)
+    (one,) = wrote(found, "patch")
+    assert ("    return shape.width * shape.height",) == one.blocks
+    assert one.origin.session != "unknown"
+
+
+def test_a_diff_that_begins_a_section_ends_a_fence_that_an_output_left_open() -> None:
+    body = "Said.\n\n---\n\n```\na\n```\nb ```\n```\nleft open\n\n---\n\n```diff\n+ added = 2\n```\n"
+    found, _ = events(GENERATED + "_**Assistant**_\n\n" + body)
+    assert [("added = 2",)] == [one.blocks for one in wrote(found, "edit")]
+
+
+def test_a_patch_that_stands_as_if_the_model_had_said_it_is_a_patch() -> None:
+    body = "**Update: `src/fit.rs`**\n\n```diff\n@@\n keep();\n+added();\n```\n"
+    one = only(history(body))
+    assert ("patch", ("added();",)) == (one.kind, one.blocks)
+
+
 @pytest.mark.parametrize(
     "text",
     [

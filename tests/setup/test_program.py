@@ -26,14 +26,35 @@ from provenance.setup import program
         ("provenance-guard check", False),
         ("git-ai checkpoint claude", False),
         ("screen capture codex", False),
+        ("uv run --project '/a b' provenance capture cursor", True),
+        ("provenance capture copilot preToolUse || exit 0", True),
+        ("/opt/slsa-provenance/bin/attest --sign capture git", False),
+        ("data-provenance capture copilot", False),
+        ("provenance capture copilot-logs", False),
+        ("echo provenance; screen-tool capture cursor", False),
+        ("tee-log /var/log/hooks && provenance capture claude-code", False),
+        ("provenance capture claude-code | tee log", False),
+        ("sh -c 'provenance capture claude-code'", False),
+        ("provenance 'unclosed capture git", False),
     ],
 )
 def test_a_line_of_ours_is_known(line: str, ours: bool) -> None:
-    assert ours == (program.OURS.search(line) is not None)
+    assert ours == (program.is_ours(line))
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "provenance\nrm -rf", "'provenance", "wrapper", "provenance\x1b[0m", "\udcff/provenance"]
+    "text",
+    [
+        "",
+        " ",
+        "cd / && provenance",
+        "provenance-wrapper",
+        "provenance\nrm -rf",
+        "'provenance",
+        "wrapper",
+        "provenance\x1b[0m",
+        "\udcff/provenance",
+    ],
 )
 def test_what_could_not_be_known_again_is_refused(text: str) -> None:
     with pytest.raises(ProvenanceError, match="--command"):

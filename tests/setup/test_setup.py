@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from provenance import setup
 from provenance.capture import payloads
 from provenance.errors import ProvenanceError
+from provenance.hook import store_of
 from provenance.setup import claude_code, managed
 from provenance.setup.assistant import Kind
 from tests.setup.samples import COMMENTED, THEIRS, said
@@ -417,6 +419,36 @@ def test_a_second_work_tree_shares_the_hooks(repo: Path, tmp_path: Path) -> None
     install(where, ["git", "codex"])
     assert (repo / ".git" / "hooks" / "post-commit").exists()
     assert "" == git(tmp_path / "second", "status", "--porcelain", "-uall")
+
+
+def test_a_second_work_tree_captures_into_the_store_of_the_main_one(repo: Path, tmp_path: Path) -> None:
+    git(repo, "commit", "--allow-empty", "-m", "one")
+    git(repo, "worktree", "add", "-q", str(tmp_path / "second"))
+    install(setup.place("repository", tmp_path / "second", {"PATH": ""}), ["codex"])
+    assert not (tmp_path / "second" / ".provenance").exists()  # it would go with the work tree
+    assert str(repo / ".provenance") == store_of(str(tmp_path / "second"))
+
+
+def test_a_pipe_in_place_of_settings_is_not_waited_for(repo: Path) -> None:
+    (repo / ".codex").mkdir()
+    os.mkfifo(repo / ".codex" / "hooks.json")
+    with pytest.raises(ProvenanceError, match=r"hooks\.json: is no regular file"):
+        install(place("repository", repo), ["codex"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["tee-log /var/hooks && provenance capture cursor", "slsa-provenance attest --to x capture git"],
+)
+def test_a_line_of_somebody_elses_that_reads_like_ours_survives(line: str, repo: Path) -> None:
+    file = repo / ".cursor" / "hooks.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps({"version": 1, "hooks": {"stop": [{"command": line}]}}))
+    before = file.read_bytes()
+    install(place("repository", repo), ["cursor"])
+    assert json.dumps(line) in file.read_text()
+    setup.apply(setup.plan_removal(place("repository", repo), ["cursor"]))
+    assert before == file.read_bytes()
 
 
 # What is there.
