@@ -1,31 +1,69 @@
-"""The form of a policy: strict YAML to frozen types. It judges nothing.
+"""Policies as written, version 2: their types, the laws that they keep, and where they are found. It judges nothing.
 
 Every error names the key, and for a misspelt key or word the nearest valid one.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
-from difflib import get_close_matches
+from datetime import date
 from enum import StrEnum
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
-import yaml
 
 from provenance.errors import PolicyError
+from provenance.hashes import sha256
 from provenance.model import Action, Evidence, Grade, Similarity
+from provenance.policy import strict
+from provenance.policy.strict import Wrong, nearest, shown
 
 SHIPPED = "clean-room"
-VERSION = 1
-LARGEST = 1 << 18
-"""Bytes; a policy is some kilobytes, and YAML takes ten seconds a megabyte."""
+VERSIONS = (1, 2)
+STOPS = (Action.QUARANTINE, Action.BLOCK)
+"""What fails a run: quarantine too, since a gate by itself takes nothing out."""
+RIVALS = "competitors"
+"""The origin set that always stands for ``organisation.competes_with``."""
 
-T = TypeVar("T", bound=msgspec.Struct)
+
+class Use(StrEnum):
+    """What a text is for. Unsaid it is None, which counts as any of them."""
+
+    PRETRAIN = "pretrain"
+    SFT = "sft"
+    RL = "rl"
+    EVAL = "eval"
+    CLASSIFIER = "classifier"
+    TOOLING = "tooling"
+
+
+class Level(StrEnum):
+    """How binding a rule is: advisory never fails a run, soft can be set aside by a waiver or baseline, hard by
+    nothing."""
+
+    ADVISORY = "advisory"
+    SOFT = "soft"
+    HARD = "hard"
+
+
+class TermsStatus(StrEnum):
+    """What the terms registry says of one use of one origin's output, on the day it was generated."""
+
+    FORBIDS = "forbids"
+    CONDITIONS = "conditions"
+    PERMITS = "permits"
+    SILENT = "silent"
+    UNKNOWN = "unknown_terms"
+
+
+class Organisation(msgspec.Struct, frozen=True):
+    """Who judges. Whom it competes with is its own legal position, not the tool's."""
+
+    name: str
+    competes_with: tuple[str, ...] = ()
+    """Providers; the origin set ``competitors`` stands for them."""
+    own: tuple[str, ...] = ()
+    """Providers that are the organisation itself: no terms bind it to itself."""
 
 
 class OriginSet(msgspec.Struct, frozen=True):
@@ -40,13 +78,37 @@ class OriginSet(msgspec.Struct, frozen=True):
     tools: tuple[str, ...] = ("*",)
 
 
+class Zone(msgspec.Struct, frozen=True):
+    """A part of the house where rules can differ: of a text's zones the first in the policy counts.
+
+    A text lies in the zone if a glob of ``paths`` or ``datasets`` matches (or none is given), the team is one of
+    ``teams`` and the day within ``from`` and ``until`` (where given).
+    """
+
+    paths: tuple[str, ...] = ()
+    """Globs over a file's path; ``**`` stands for any number of folders."""
+    datasets: tuple[str, ...] = ()
+    """Globs over a dataset's file or any folder above it, or over a URI."""
+    teams: tuple[str, ...] = ()
+    start: date | None = msgspec.field(name="from", default=None)
+    until: date | None = None
+    """The last day."""
+    use: Use | None = None
+    """What all that lies here is for, whatever a command line says."""
+
+
 class Rule(msgspec.Struct, frozen=True):
     """Opinion on a class of matches: where every condition holds, the action is due."""
 
     id: str
     action: Action
+    level: Level = Level.SOFT
     origins: tuple[str, ...] = ()
     """Names of origin sets, any of which must hold the origin; none given means every origin."""
+    zones: tuple[str, ...] = ()
+    """Names of zones, one of which the text must lie in; none given means everywhere."""
+    uses: tuple[Use, ...] = ()
+    """None given means any. A use that nobody said counts as any."""
     similarity: tuple[Similarity, ...] = tuple(Similarity)
     grade: tuple[Grade, ...] = (Grade.COPIED, Grade.NEAR_COPY)
     evidence: tuple[Evidence, ...] = (
@@ -57,8 +119,16 @@ class Rule(msgspec.Struct, frozen=True):
     )
     min_tokens: int = 0
     """Least verified tokens; of no account for ``similar``, which verifies none."""
+    min_coverage: float = 0.0
+    """Least share of the text's tokens that are verified; of no account for ``similar``."""
     min_jaccard: float = 0.0
     """Least estimate; of account for ``similar`` alone."""
+    terms: tuple[TermsStatus, ...] = ()
+    """What the terms registry must say of origin and use; none given means whatever it says."""
+    kinds: tuple[str, ...] = ()
+    """Patterns, one of which the kind of a clause in force must match."""
+    clauses: tuple[str, ...] = ()
+    """Patterns, one of which the id of a clause in force must match."""
     message: str = ""
     """What the report says of the texts that the rule decided."""
 
@@ -70,10 +140,33 @@ class Defaults(msgspec.Struct, frozen=True):
     """A match, better than an idiom, whose provider was not recorded."""
     skipped: Action = Action.WARN
     """A row that could not be read: unread is not clean."""
+    unknown_terms: Action = Action.WARN
+    """A match, better than an idiom, with another's output for whose provider, channel, plan and day the registry
+    has no row."""
+    missed_captures: Action = Action.WARN
+    """A run beside a ledger that counts captures which hooks could not make."""
+    use: Use | None = None
+    """What a text is for where neither its zone nor the command line says."""
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """How much of what does not fail by itself may come together: more of it, and the action is due for the run."""
+
+    id: str
+    action: Action
+    level: Level = Level.SOFT
+    zones: tuple[str, ...] = ()
+    uses: tuple[Use, ...] = ()
+    counts: tuple[Action, ...] = (Action.ALLOW, Action.WARN)
+    """Texts with one of these verdicts are counted; idioms, heuristic evidence, waived and baselined ones never."""
+    max_records: int | None = None
+    max_share: float | None = None
+    """Of the texts that were read in these zones."""
+    message: str = ""
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """A whole policy, version 1."""
+    """A whole policy."""
 
     version: int
     name: str
@@ -81,6 +174,17 @@ class Policy(msgspec.Struct, frozen=True):
     origins: dict[str, OriginSet] = {}
     defaults: Defaults = Defaults()
     description: str = ""
+    organisation: Organisation | None = None
+    zones: dict[str, Zone] = {}
+    budgets: tuple[Budget, ...] = ()
+
+
+SINCE_2: dict[type[msgspec.Struct], frozenset[str]] = {
+    Policy: frozenset({"organisation", "zones", "budgets"}),
+    Rule: frozenset({"level", "zones", "uses", "min_coverage", "terms", "kinds", "clauses"}),
+    Defaults: frozenset({"unknown_terms", "missed_captures", "use"}),
+}
+"""The keys that version 1 does not have."""
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -99,20 +203,28 @@ def load(name: str) -> Loaded:
     The name of a shipped policy means that one, whatever files lie about (``./clean-room`` names a file).
     """
     content = (_folder() / f"{name}.yaml").read_bytes() if name in shipped() else _read(Path(name))
-    return Loaded(parse(content, name), name, hashlib.sha256(content).hexdigest()[:32])
+    return Loaded(parse(content, name), name, digest_of(content))
+
+
+def digest_of(content: bytes) -> str:
+    """SHA-256 of a file's bytes, the first 32 hex digits."""
+    return sha256(content).hexdigest()[:32]
+
+
+def digest(**parts: str) -> str:
+    """One digest of all that a judgement rests on: policy, waivers, baseline, registry, index, each by its own.
+
+    32 hex digits of SHA-256 over the sorted names and digests; a part that is empty counts as not there.
+    """
+    lines = [f"{name} {value}\n" for name, value in sorted(parts.items()) if value]
+    return digest_of("".join(lines).encode())
 
 
 def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(LARGEST + 1)
-    except FileNotFoundError as error:
-        near = get_close_matches(str(path), shipped(), n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"shipped ones: {', '.join(shipped())}"
-        raise PolicyError(f"{path}: no such policy file, and no policy of this name ({hint})") from error
-    except (OSError, ValueError) as error:  # a folder; not ours to read; a name with a NUL
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise PolicyError(f"{path}: cannot be read: {reason} (name a policy file)") from error
+    if not path.name or "\0" in str(path) or path.exists():
+        return strict.read(path, "policy")
+    hint = nearest(path, shipped(), "shipped ones")
+    raise PolicyError(f"{path}: no such policy file, and no policy of this name ({hint})")
 
 
 def shipped() -> list[str]:
@@ -120,151 +232,123 @@ def shipped() -> list[str]:
     return sorted(entry.name.removesuffix(".yaml") for entry in _folder().iterdir() if entry.name.endswith(".yaml"))
 
 
-def _folder() -> Traversable:
+def _folder() -> Path:
     """Inside an installed package; beside it in a checkout or an editable install."""
-    inside = resources.files("provenance") / "policies"
+    inside = Path(__file__).parents[1] / "policies"  # importlib.resources costs 15 ms to import
     return inside if inside.is_dir() else Path(__file__).parents[2] / "policies"
 
 
 def parse(content: bytes, where: str) -> Policy:
-    """A policy from YAML; ``where`` names it in errors. Whatever the bytes, a Policy or a PolicyError."""
-    if len(content) > LARGEST:
-        raise PolicyError(f"{where}: larger than {LARGEST:,} bytes, which no policy is (name a policy file)")
-    try:
-        raw = yaml.load(content, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f"line {mark.line + 1}: " if mark else ""
-        problem = repr(error.problem or error.context)[1:-1]  # it may quote the file, escapes for terminals and all
-        raise PolicyError(f"{where}: {line}not YAML: {problem[:200]}") from error
-    except yaml.reader.ReaderError as error:
-        raise PolicyError(f"{where}: not text: {error.reason} at {error.position} (save it as UTF-8)") from error
-    except Exception as error:
-        # PyYAML lets through what its constructors run into: ValueError (month 13), KeyError ('!!bool x'),
-        # AttributeError ('!!timestamp x'), RecursionError (a thousand brackets, one in the other).
-        raise PolicyError(f"{where}: not YAML: {repr(str(error))[1:-1][:200]} (plain values are enough)") from error
+    """A policy from YAML; ``where`` names it in errors. Whatever the bytes, a Policy or a PolicyError.
+
+    Version 1 is read as it always was: what only version 2 can say is due to nobody.
+    """
+    raw = strict.document(content, where, "policy")
     try:
         if not isinstance(raw, dict):
-            raise _Wrong("a policy is a mapping with version, name and rules")
-        if type(raw.get("version")) is not int or raw["version"] != VERSION:
-            given = _shown(raw["version"]) if "version" in raw else "missing"
-            raise _Wrong(f"version: {given} (this tool reads 'version: {VERSION}')")
-        policy = _struct(Policy, raw, "")
-        _check_sense(policy)
-    except _Wrong as error:
+            raise Wrong("a policy is a mapping with version, name and rules")
+        if type(raw.get("version")) is not int or raw["version"] not in VERSIONS:
+            given = shown(raw["version"]) if "version" in raw else "missing"
+            raise Wrong(f"version: {given} (this tool reads 'version: 1' and 'version: 2')")
+        first = raw["version"] == 1
+        policy = strict.struct(Policy, raw, later=SINCE_2 if first else {})
+        if first:
+            silent = msgspec.structs.replace(policy.defaults, unknown_terms=Action.ALLOW, missed_captures=Action.ALLOW)
+            policy = msgspec.structs.replace(policy, defaults=silent)
+        _check(policy)
+    except Wrong as error:
         raise PolicyError(f"{where}: {error}") from None
     return policy
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses two things: an alias, since a few hundred bytes of them can stand for gigabytes, and
-    a key given twice, of which plain YAML would silently keep the last."""
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it out
-            problem = f"an alias, *{event.anchor} (write out what it stands for)"
-            raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys: set[tuple[str, str]] = set()
-        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
-            if isinstance(key, yaml.ScalarNode):
-                if (key.tag, key.value) in keys:
-                    raise yaml.constructor.ConstructorError(None, None, f"key '{key.value}' twice", key.start_mark)
-                keys.add((key.tag, key.value))
-        return super().construct_mapping(node, deep)
+def sets(policy: Policy) -> dict[str, OriginSet]:
+    """The origin sets that rules can name: those of the policy, and the competitors of the organisation."""
+    rivals = policy.organisation.competes_with if policy.organisation else ()
+    return {**policy.origins, **({RIVALS: OriginSet(providers=rivals)} if rivals else {})}
 
 
-class _Wrong(Exception):
-    """What is wrong and at which key; ``parse`` adds the file."""
-
-
-def _struct(kind: type[T], given: Any, at: str) -> T:
-    """A mapping as a type of this module; ``at`` is its place in the policy, empty for the whole."""
-    if not isinstance(given, dict):
-        raise _Wrong(f"{at}: {_shown(given)} is not a mapping of keys to values")
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
-    before = f"{at}." if at else ""
-    for key in given:
-        if key not in fields:
-            raise _Wrong(f"unknown key {_shown(f'{before}{key}')} ({_nearest(key, fields)})")
-    for name, field in fields.items():
-        if field.required and name not in given:
-            raise _Wrong(f"no key '{before}{name}' (it has to be given)")
-    return kind(**{key: _value(fields[key].type, value, f"{before}{key}") for key, value in given.items()})
-
-
-def _value(kind: Any, given: Any, at: str) -> Any:
-    """A value as the type of its field; text on one line."""
-    if get_origin(kind) is tuple:
-        if not isinstance(given, list):
-            raise _Wrong(f"{at}: {_shown(given)} is not a list (write [...])")
-        member = get_args(kind)[0]
-        if not given and member is not Rule:
-            raise _Wrong(f"{at}: an empty list matches nothing (leave the key out to match all)")
-        return tuple(_value(member, one, f"{at}[{i}]") for i, one in enumerate(given))
-    if get_origin(kind) is dict:
-        if not isinstance(given, dict):
-            raise _Wrong(f"{at}: {_shown(given)} is not a mapping of names to values")
-        return {_value(str, key, at): _value(get_args(kind)[1], one, f"{at}.{key}") for key, one in given.items()}
-    if issubclass(kind, msgspec.Struct):
-        return _struct(kind, given, at)
-    if issubclass(kind, StrEnum):
-        if not isinstance(given, str) or given not in list(kind):
-            raise _Wrong(f"{at}: {_shown(given)} is not known ({_nearest(given, list(kind))})")
-        return kind(given)
-    if kind is str:
-        if not isinstance(given, str):
-            raise _Wrong(f"{at}: {_shown(given)} is not text (put it in quotes)")
-        line = " ".join(given.split())
-        if not line.isprintable():
-            raise _Wrong(f"{at}: {_shown(given)} has characters that cannot be printed (reports print it)")
-        return line
-    if type(given) not in (int, kind):
-        raise _Wrong(f"{at}: {_shown(given)} is not {'a whole number' if kind is int else 'a number'}")
-    return given
-
-
-def _shown(given: Any) -> str:
-    """A value as errors quote it: one short line."""
-    text = repr(given)
-    return text if len(text) <= 60 else f"{text[:60]}..."
-
-
-def _nearest(word: object, valid: Iterable[str]) -> str:
-    names = list(valid)
-    near = get_close_matches(str(word).lower()[:60], names, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"valid: {', '.join(names) or 'none'}"
-
-
-def _check_sense(policy: Policy) -> None:
+def _check(policy: Policy) -> None:
     """The laws that no type states: names exist and exist once, thresholds can be met and have something to
     measure, and neither an idiom nor a heuristic ever blocks."""
     if not policy.name:
-        raise _Wrong("name: empty (reports name the policy by it)")
+        raise Wrong("name: empty (reports name the policy by it)")
+    if policy.organisation is not None and not policy.organisation.name:
+        raise Wrong("organisation.name: empty (reports name the organisation by it)")
+    if RIVALS in policy.origins:
+        raise Wrong(f"origins.{RIVALS}: this name stands for organisation.competes_with (give the set another)")
+    for name, zone in policy.zones.items():
+        _check_zone(name, zone)
     seen: set[str] = set()
     for i, rule in enumerate(policy.rules):
         if not rule.id:
-            raise _Wrong(f"rules[{i}].id: empty (findings name the rule by it)")
+            raise Wrong(f"rules[{i}].id: empty (findings name the rule by it)")
         at = f"rules[{i}] ({rule.id})"
         if rule.id in seen:
-            raise _Wrong(f"{at}: two rules have this id (give each its own)")
+            raise Wrong(f"{at}: two rules have this id (give each its own)")
         seen.add(rule.id)
-        for name in rule.origins:
-            if name not in policy.origins:
-                raise _Wrong(f"{at}: origins: no set named {_shown(name)} ({_nearest(name, policy.origins)})")
-        if rule.min_tokens < 0:
-            raise _Wrong(f"{at}: min_tokens: {rule.min_tokens} (a number of tokens, 0 or more)")
-        if not 0 <= rule.min_jaccard <= 1:
-            raise _Wrong(f"{at}: min_jaccard: {rule.min_jaccard} (a share, from 0 to 1)")
-        if rule.min_jaccard and Similarity.SIMILAR not in rule.similarity:
-            raise _Wrong(f"{at}: min_jaccard measures 'similar' alone, which the rule leaves out")
-        if rule.min_tokens and set(rule.similarity) == {Similarity.SIMILAR}:
-            raise _Wrong(f"{at}: min_tokens does not measure 'similar', and the rule has nothing else")
-        if rule.action in (Action.BLOCK, Action.QUARANTINE):
-            if Grade.IDIOM in rule.grade:
-                raise _Wrong(f"{at}: an idiom never blocks or quarantines (take 'idiom' out, or warn)")
-            if Evidence.HEURISTIC in rule.evidence:
-                raise _Wrong(f"{at}: heuristic evidence never blocks or quarantines (take it out, or warn)")
+        _check_names(at, "origins", "set", rule.origins, sets(policy))
+        _check_names(at, "zones", "zone", rule.zones, policy.zones)
+        _check_rule(at, rule)
+    for i, budget in enumerate(policy.budgets):
+        if not budget.id:
+            raise Wrong(f"budgets[{i}].id: empty (reports name the budget by it)")
+        at = f"budgets[{i}] ({budget.id})"
+        if budget.id in seen:
+            raise Wrong(f"{at}: another budget or rule has this id (give each its own)")
+        seen.add(budget.id)
+        _check_names(at, "zones", "zone", budget.zones, policy.zones)
+        _check_budget(at, budget)
+
+
+def _check_names(at: str, key: str, what: str, names: Iterable[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise Wrong(f"{at}: {key}: no {what} named {shown(name)} ({nearest(name, known)})")
+
+
+def _check_zone(name: str, zone: Zone) -> None:
+    at = f"zones.{name}"
+    if not name:
+        raise Wrong("zones: a name is empty (rules name the zone by it)")
+    for key, globs in (("paths", zone.paths), ("datasets", zone.datasets)):
+        for glob in globs:
+            if not glob.strip("/"):
+                raise Wrong(f"{at}.{key}: {shown(glob)} names no file (write '**' for all)")
+    if zone.start and zone.until and zone.start > zone.until:
+        raise Wrong(f"{at}: from {zone.start} is after until {zone.until} (turn them round)")
+    if zone == Zone(use=zone.use):
+        raise Wrong(f"{at}: nothing says what lies in it (give paths, datasets, teams, from or until)")
+
+
+def _check_rule(at: str, rule: Rule) -> None:
+    if rule.min_tokens < 0:
+        raise Wrong(f"{at}: min_tokens: {rule.min_tokens} (a number of tokens, 0 or more)")
+    for key, share in (("min_coverage", rule.min_coverage), ("min_jaccard", rule.min_jaccard)):
+        if not 0 <= share <= 1:
+            raise Wrong(f"{at}: {key}: {share} (a share, from 0 to 1)")
+    if rule.min_jaccard and Similarity.SIMILAR not in rule.similarity:
+        raise Wrong(f"{at}: min_jaccard measures 'similar' alone, which the rule leaves out")
+    for key, least in (("min_tokens", rule.min_tokens), ("min_coverage", rule.min_coverage)):
+        if least and set(rule.similarity) == {Similarity.SIMILAR}:
+            raise Wrong(f"{at}: {key} does not measure 'similar', and the rule has nothing else")
+    for key, patterns in (("kinds", rule.kinds), ("clauses", rule.clauses)):
+        if patterns and set(rule.terms) == {TermsStatus.UNKNOWN}:
+            raise Wrong(f"{at}: {key}: where terms are unknown no clause is in force (take one of the two out)")
+    if rule.action in STOPS:
+        if Grade.IDIOM in rule.grade:
+            raise Wrong(f"{at}: an idiom never blocks or quarantines (take 'idiom' out, or warn)")
+        if Evidence.HEURISTIC in rule.evidence:
+            raise Wrong(f"{at}: heuristic evidence never blocks or quarantines (take it out, or warn)")
+
+
+def _check_budget(at: str, budget: Budget) -> None:
+    if budget.action is Action.ALLOW:
+        raise Wrong(f"{at}: action: a budget that allows limits nothing (warn, quarantine or block)")
+    if not set(budget.counts).isdisjoint(STOPS):
+        raise Wrong(f"{at}: counts: a budget is of what passes ('allow' or 'warn'); the rest fails by itself")
+    if budget.max_records is None and budget.max_share is None:
+        raise Wrong(f"{at}: no limit (give max_records, max_share or both)")
+    if budget.max_records is not None and budget.max_records < 0:
+        raise Wrong(f"{at}: max_records: {budget.max_records} (a number of texts, 0 or more)")
+    if budget.max_share is not None and not 0 <= budget.max_share <= 1:
+        raise Wrong(f"{at}: max_share: {budget.max_share} (a share, from 0 to 1)")

@@ -8,42 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provenance import policy
-from provenance.model import UNKNOWN, Action, Address, Evidence, Grade, Match, Origin, Similarity, Status
+from provenance.model import UNKNOWN, Action, Address, Evidence, Grade, Match, Similarity
 from provenance.policy import ORDER, Finding, Policy
 from provenance.policy.judge import NO_RULE, UNKNOWN_ORIGIN
 from provenance.policy.schema import Defaults, OriginSet, Rule
-
-HERE = Address("train.parquet", 0, "text")
-COPY = Match(
-    ingredient="i1",
-    origin=Origin(provider="anthropic", model="claude-opus-4-5", tool="claude-code"),
-    evidence=Evidence.TRANSCRIPT,
-    kind="write",
-    status=Status.APPLIED,
-    path="a.py",
-    similarity=Similarity.FRAGMENT,
-    grade=Grade.COPIED,
-    tokens=60,
-    verbatim=60,
-    run=60,
-    rarity=1,
-    unit_coverage=0.5,
-    ingredient_coverage=0.5,
-    jaccard=0.0,
-    start=0,
-    end=200,
-    first_line=1,
-    last_line=9,
-    ingredient_start=4,
-    ingredient_end=64,
-    others=0,
-)
-
-
-def like(**facts: object) -> Match:
-    """The copy, with other facts; those of its origin by their own names."""
-    origin = {name: facts.pop(name) for name in list(facts) if name in Origin.__struct_fields__}
-    return msgspec.structs.replace(COPY, origin=msgspec.structs.replace(COPY.origin, **origin), **facts)
+from tests.policy.facts import COPY, HERE, like
 
 
 def ours(*rules: Rule, unknown: Action = Action.ALLOW, **origins: OriginSet) -> Policy:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,8 +15,9 @@ from hypothesis import strategies as st
 from provenance import policy
 from provenance.errors import PolicyError
 from provenance.model import Action, Evidence, Grade, Similarity
-from provenance.policy import Policy
-from provenance.policy.schema import LARGEST, Defaults, OriginSet, Rule
+from provenance.policy import Level, Policy, TermsStatus, Use, strict
+from provenance.policy.schema import Budget, Defaults, Organisation, OriginSet, Rule, Zone
+from provenance.policy.strict import LARGEST
 
 BASE = "version: 1\nname: ours\n"
 
@@ -68,7 +72,7 @@ def test_a_policy_is_read_as_it_is_written() -> None:
                 message="Ask the desk.",
             ),
         ),
-        defaults=Defaults(Action.QUARANTINE, Action.BLOCK),
+        defaults=Defaults(Action.QUARANTINE, Action.BLOCK, unknown_terms=Action.ALLOW, missed_captures=Action.ALLOW),
     )
     assert expected == parsed(text)
 
@@ -92,6 +96,7 @@ def test_a_key_merged_from_a_mapping_written_there_is_read() -> None:
 
 
 RULE = "rules: [{id: a, action: warn, %s}]\n"
+TWO = "version: 2\nname: ours\n"
 MISTAKES = {
     # at every level a misspelt key, with the nearest valid one
     BASE + "ruels: []\n": "unknown key 'ruels' (did you mean 'rules'?)",
@@ -106,15 +111,15 @@ MISTAKES = {
     "(did you mean 'providers'?)",
     BASE + "rules: []\ndefaults: {unknown: warn}": "unknown key 'defaults.unknown' (did you mean 'unknown_origin'?)",
     # keys that are missing
-    "name: ours\nrules: []": "version: missing (this tool reads 'version: 1')",
+    "name: ours\nrules: []": "version: missing (this tool reads 'version: 1' and 'version: 2')",
     "version: 1\nrules: []": "no key 'name' (it has to be given)",
     BASE: "no key 'rules' (it has to be given)",
     BASE + "rules: [{id: a, action: warn}, {id: b}]": "no key 'rules[1].action' (it has to be given)",
     # versions
-    "version: 2\nfuture: x": "version: 2 (this tool reads 'version: 1')",
-    "version: true\nname: x\nrules: []": "version: True (this tool reads 'version: 1')",
-    "version: 1.0\nname: x\nrules: []": "version: 1.0 (this tool reads 'version: 1')",
-    "version: '1'\nname: x\nrules: []": "version: '1' (this tool reads 'version: 1')",
+    "version: 3\nfuture: x": "version: 3 (this tool reads 'version: 1' and 'version: 2')",
+    "version: true\nname: x\nrules: []": "version: True (this tool reads 'version: 1' and 'version: 2')",
+    "version: 1.0\nname: x\nrules: []": "version: 1.0 (this tool reads 'version: 1' and 'version: 2')",
+    "version: '1'\nname: x\nrules: []": "version: '1' (this tool reads 'version: 1' and 'version: 2')",
     # words that the vocabulary does not have
     BASE + "rules: [{id: a, action: blok}]": "rules[0].action: 'blok' is not known (did you mean 'block'?)",
     BASE + "rules: [{id: a, action: on}]": "rules[0].action: True is not known (valid: allow, warn, quarantine, block)",
@@ -176,6 +181,49 @@ MISTAKES = {
     "quarantines (take 'idiom' out, or warn)",
     BASE + "rules: [{id: a, action: quarantine, evidence: [heuristic]}]": "rules[0] (a): heuristic evidence never "
     "blocks or quarantines (take it out, or warn)",
+    # what version 2 has
+    BASE + "rules: []\nzones: {}": "unknown key 'zones' (version 2 has it: write 'version: 2')",
+    BASE + RULE % "level: hard": "unknown key 'rules[0].level' (version 2 has it: write 'version: 2')",
+    BASE + RULE % "origins: [competitors]": "rules[0] (a): origins: no set named 'competitors' (valid: none)",
+    TWO + RULE % "level: mandatory": "rules[0].level: 'mandatory' is not known (valid: advisory, soft, hard)",
+    TWO + RULE % "uses: [training]": "rules[0].uses[0]: 'training' is not known (did you mean 'pretrain'?)",
+    TWO + RULE % "terms: [forbid]": "rules[0].terms[0]: 'forbid' is not known (did you mean 'forbids'?)",
+    TWO + RULE % "zones: [tran]" + "zones: {train: {paths: [a]}}": "rules[0] (a): zones: no zone named 'tran' "
+    "(did you mean 'train'?)",
+    TWO + RULE % "origins: [competitor]" + "organisation: {name: x, competes_with: [y]}": "rules[0] (a): origins: no "
+    "set named 'competitor' (did you mean 'competitors'?)",
+    TWO + "rules: []\norigins: {competitors: {}}": "origins.competitors: this name stands for "
+    "organisation.competes_with (give the set another)",
+    TWO + "rules: []\norganisation: {name: ''}": "organisation.name: empty (reports name the organisation by it)",
+    TWO + "rules: []\nzones: {a: {}}": "zones.a: nothing says what lies in it (give paths, datasets, teams, from or "
+    "until)",
+    TWO + "rules: []\nzones: {a: {use: sft}}": "zones.a: nothing says what lies in it",
+    TWO + "rules: []\nzones: {a: {paths: [/]}}": "zones.a.paths: '/' names no file (write '**' for all)",
+    TWO + "rules: []\nzones: {a: {from: soon}}": "zones.a.from: 'soon' is not a day (write it as 2026-11-21)",
+    TWO + "rules: []\nzones: {a: {from: 2026-11-21T10:00:00}}": "zones.a.from: datetime.datetime(2026, 11, 21, 10, 0) "
+    "is not a day (write it as 2026-11-21)",
+    TWO + "rules: []\nzones: {a: {from: 2026-02-01, until: 2026-01-01}}": "zones.a: from 2026-02-01 is after until "
+    "2026-01-01 (turn them round)",
+    TWO
+    + "rules: []\nzones: {a: {folders: [x]}}": "unknown key 'zones.a.folders' (valid: paths, datasets, teams, from, "
+    "until, use)",
+    TWO + RULE % "min_coverage: 2": "rules[0] (a): min_coverage: 2 (a share, from 0 to 1)",
+    TWO + RULE % "min_coverage: 0.1, similarity: [similar]": "rules[0] (a): min_coverage does not measure 'similar', "
+    "and the rule has nothing else",
+    TWO + RULE % "terms: [unknown_terms], clauses: [a]": "rules[0] (a): clauses: where terms are unknown no clause is "
+    "in force (take one of the two out)",
+    TWO + "rules: []\nbudgets: [{id: b, action: allow, max_records: 1}]": "budgets[0] (b): action: a budget that "
+    "allows limits nothing (warn, quarantine or block)",
+    TWO + "rules: []\nbudgets: [{id: b, action: block}]": "budgets[0] (b): no limit (give max_records, max_share or "
+    "both)",
+    TWO + "rules: []\nbudgets: [{id: b, action: block, max_records: -1}]": "budgets[0] (b): max_records: -1 (a number "
+    "of texts, 0 or more)",
+    TWO + "rules: []\nbudgets: [{id: b, action: block, max_share: 3}]": "budgets[0] (b): max_share: 3 (a share, from "
+    "0 to 1)",
+    TWO + "rules: []\nbudgets: [{id: b, action: warn, max_records: 1, counts: [block]}]": "budgets[0] (b): counts: a "
+    "budget is of what passes ('allow' or 'warn'); the rest fails by itself",
+    TWO + RULE % "message: x" + "budgets: [{id: a, action: warn, max_records: 1}]": "budgets[0] (a): another budget or "
+    "rule has this id (give each its own)",
     # YAML itself
     BASE + "rules: []\nname: theirs": "line 4: not YAML: key 'name' twice",
     BASE + "rules: [{id: a, id: b, action: warn}]": "line 3: not YAML: key 'id' twice",
@@ -244,10 +292,98 @@ def test_shipped_policies_load_and_are_called_as_their_file(name: str) -> None:
     assert (name, name) == (loaded.policy.name, loaded.source)
 
 
+def test_version_2_is_read_as_it_is_written() -> None:
+    text = """
+        version: 2
+        name: ours
+        organisation: {name: Labs, competes_with: [openai], own: [labs]}
+        zones:
+          train: {paths: ["data/**"], datasets: ["s3://x"], teams: [a], from: 2026-01-01, until: 2026-12-31, use: sft}
+        rules:
+          - {id: r, action: block, level: hard, origins: [competitors], zones: [train], uses: [sft, rl],
+             min_coverage: 0.5, terms: [forbids], kinds: [naming], clauses: ["openai.*"]}
+        budgets: [{id: b, action: warn, level: advisory, zones: [train], uses: [sft], counts: [warn],
+                   max_records: 3, max_share: 0.5, message: Much.}]
+        defaults: {unknown_terms: quarantine, missed_captures: block, use: sft}
+    """
+    read = parsed(text)
+    assert Organisation("Labs", ("openai",), ("labs",)) == read.organisation
+    zone = Zone(("data/**",), ("s3://x",), ("a",), date(2026, 1, 1), date(2026, 12, 31), Use.SFT)
+    assert {"train": zone} == read.zones
+    rule = Rule(
+        id="r",
+        action=Action.BLOCK,
+        level=Level.HARD,
+        origins=("competitors",),
+        zones=("train",),
+        uses=(Use.SFT, Use.RL),
+        min_coverage=0.5,
+        terms=(TermsStatus.FORBIDS,),
+        kinds=("naming",),
+        clauses=("openai.*",),
+    )
+    assert (rule,) == read.rules
+    budget = Budget("b", Action.WARN, Level.ADVISORY, ("train",), (Use.SFT,), (Action.WARN,), 3, 0.5, "Much.")
+    assert (budget,) == read.budgets
+    assert Defaults(unknown_terms=Action.QUARANTINE, missed_captures=Action.BLOCK, use=Use.SFT) == read.defaults
+
+
+def test_version_1_knows_no_default_for_what_it_could_not_say() -> None:
+    defaults = parsed(f"{BASE}rules: []").defaults
+    assert (Action.ALLOW, Action.ALLOW) == (defaults.unknown_terms, defaults.missed_captures)
+    assert (Action.WARN, Action.WARN) == (defaults.unknown_origin, defaults.skipped)
+
+
+@pytest.mark.parametrize(
+    "content", [*MISTAKES, "rules: []\nname: größe\nversion: 2", BASE + "rules: []", "{a: [1, 2.5]}"]
+)
+def test_with_and_without_libyaml_the_same_is_read_and_the_same_is_said(
+    content: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def outcome() -> object:
+        try:
+            return policy.parse(content.encode(), "p")
+        except PolicyError as error:
+            return str(error)
+
+    before = outcome()
+    monkeypatch.setattr(strict, "_FAST", None)
+    assert before == outcome()
+
+
+def test_loading_a_policy_loads_nothing_heavy() -> None:
+    script = (
+        "import sys\nfrom provenance import policy\npolicy.load('clean-room')\n"
+        "heavy = {'numpy', 'pyarrow', 'duckdb', 'difflib', 'importlib.resources', 'hashlib', 'fnmatch', 'rich'}\n"
+        "print(sorted(heavy & set(sys.modules) - before))"
+    )
+    script = "import sys, click, msgspec, yaml\nbefore = set(sys.modules)\n" + script
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "[]" == done.stdout.strip()
+
+
+def test_the_digest_of_a_judgement_is_of_every_part_and_of_no_order() -> None:
+    one = policy.digest(policy="a", waivers="b", registry="c")
+    assert one == policy.digest(registry="c", waivers="b", policy="a", baseline="")
+    assert 4 == len({one, policy.digest(policy="b", waivers="a", registry="c"), policy.digest(policy="a"), ""})
+
+
 def test_clean_room_is_shipped_and_blocks_recorded_rivals() -> None:
     assert policy.SHIPPED in policy.shipped()
     rules = policy.load(policy.SHIPPED).policy.rules
     assert ["no-rival-output"] == [rule.id for rule in rules if rule.action is Action.BLOCK]
+
+
+def test_audit_only_stops_nothing() -> None:
+    rules = policy.load("audit-only").policy
+    assert {Level.ADVISORY} == {rule.level for rule in rules.rules}
+    defaults = rules.defaults
+    assert {Action.WARN} == {
+        defaults.unknown_origin,
+        defaults.unknown_terms,
+        defaults.skipped,
+        defaults.missed_captures,
+    }
 
 
 def test_every_rule_of_a_shipped_policy_says_something_to_its_reader() -> None:
@@ -272,7 +408,11 @@ def test_a_file_cannot_take_the_name_of_a_shipped_policy(tmp_path: Path) -> None
     ("name", "message"),
     [
         ("clean-rom", "clean-rom: no such policy file, and no policy of this name (did you mean 'clean-room'?)"),
-        ("x/ours.yaml", "x/ours.yaml: no such policy file, and no policy of this name (shipped ones: clean-room)"),
+        (
+            "x/ours.yaml",
+            "x/ours.yaml: no such policy file, and no policy of this name (shipped ones: applied-ai, "
+            "audit-only, clean-room, open-model-lab)",
+        ),
         (".", ".: cannot be read: Is a directory (name a policy file)"),
         ("a\0b", "a\0b: cannot be read: embedded null byte (name a policy file)"),
     ],
