@@ -8,21 +8,24 @@ metadata, so a run that was cut off starts again and does only what is missing.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from provenance import __version__, dataset, files, fingerprint, matching
+from provenance import __version__, dataset, declarations, files, fingerprint, matching, signals
 from provenance.dataset import WorkUnit
 from provenance.errors import DatasetError, StoreError
 from provenance.fingerprint import ENGINE, RECIPE
 from provenance.index import Index
-from provenance.model import Address, Match, Origin, Skipped
+from provenance.model import Address, Match, Origin, Similarity, Skipped
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,6 +49,8 @@ class Receipt(msgspec.Struct, frozen=True):
     matched: int
     """Texts with a match of any grade."""
     skipped: int
+    declared: int = 0
+    """Texts that declare themselves, and files that do as a whole."""
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -100,12 +105,61 @@ def run(
     similar: bool = True,
     jobs: int = 1,
     progress: Callable[[int, int, int], None] = lambda done, all_, matched: None,
+    others: Sequence[Path] = (),
 ) -> Scan:
     """Scan the datasets at the paths (files, folders, globs) and leave the run in ``out``.
 
-    ``progress`` is told the bytes done, the bytes in all, and the texts matched. Raises DatasetError where a
-    file cannot be read, after everything else was scanned; a later run does what is missing.
+    ``progress`` is told the bytes done, the bytes in all, and the texts matched. Parts that ``others`` (folders of the
+    same scan) have are taken from there. Raises DatasetError where a file cannot be read, after everything else was
+    scanned; a later run does what is missing.
     """
+    found, plan, key, ids = _plan(paths, index, out, columns, similar)
+    with ExitStack() as locks:
+        for lock in [out / "lock", *out.glob("lock-*")]:
+            locks.enter_context(files.locked(lock, wait=False))
+        parts = _prepare(out, key, ids, set(ids))
+        _gather(parts, ids, others)
+        todo = {name: unit for name, unit in ids.items() if not (parts / f"{name}.parquet").exists()}
+        index.settle(sum(unit.size for unit in todo.values()))
+        troubles = _scan_all(todo, parts, index, similar, jobs, _Meter(ids, todo, progress))
+        if troubles:
+            raise DatasetError("\n".join(sorted(troubles)))
+        return _finish(out, found, plan, ids, index, similar)
+
+
+def share(
+    paths: Sequence[str],
+    index: Index,
+    out: Path,
+    shard: tuple[int, int],
+    columns: Sequence[str] = (),
+    similar: bool = True,
+    jobs: int = 1,
+    progress: Callable[[int, int, int], None] = lambda done, all_, matched: None,
+) -> tuple[int, int]:
+    """Scan every n-th work unit, the i-th first (``shard`` is (i, n), from 1): units of the plan finished, and all.
+
+    Shards run at the same time, in one folder or each in its own; ``run`` then joins them: it finds their parts, does
+    what is missing and finishes the scan.
+    """
+    first, step = shard
+    _, _, key, ids = _plan(paths, index, out, columns, similar)
+    mine = dict(list(ids.items())[first - 1 :: step])
+    with files.locked(out / f"lock-{first}-of-{step}", wait=False):
+        with files.locked(out / "lock"):
+            parts = _prepare(out, key, ids, set(mine))
+        todo = {name: unit for name, unit in mine.items() if not (parts / f"{name}.parquet").exists()}
+        index.settle(sum(unit.size for unit in todo.values()))
+        troubles = _scan_all(todo, parts, index, similar, jobs, _Meter(mine, todo, progress))
+        if troubles:
+            raise DatasetError("\n".join(sorted(troubles)))
+        return sum((parts / f"{name}.parquet").exists() for name in ids), len(ids)
+
+
+def _plan(
+    paths: Sequence[str], index: Index, out: Path, columns: Sequence[str], similar: bool
+) -> tuple[list[str], dataset.Plan, str, dict[str, WorkUnit]]:
+    """The files, their plan, the key of the run and its work units by id; DatasetError where a file cannot be read."""
     found = [file for file in dataset.discover(paths) if not _is_ours(Path(file), out)]
     plan = dataset.plan(found, columns)
     if plan.problems:
@@ -117,16 +171,19 @@ def run(
             "(name the dataset's text files)"
         )
     key = _run_key(index, columns, similar)
-    ids = {_unit_id(unit, key): unit for unit in plan.units}
     _check_place(out)
-    with files.locked(out / "lock", wait=False):
-        parts = _prepare(out, key, ids)
-        todo = {name: unit for name, unit in ids.items() if not (parts / f"{name}.parquet").exists()}
-        index.settle(sum(unit.size for unit in todo.values()))
-        troubles = _scan_all(todo, parts, index, similar, jobs, _Meter(ids, todo, progress))
-        if troubles:
-            raise DatasetError("\n".join(sorted(troubles)))
-        return _finish(out, found, plan, ids, index, similar)
+    return found, plan, key, {_unit_id(unit, key): unit for unit in plan.units}
+
+
+def _gather(parts: Path, ids: dict[str, WorkUnit], others: Sequence[Path]) -> None:
+    """Copy the parts of this run that other folders have: shards that were scanned elsewhere."""
+    for name in ids:
+        target = parts / f"{name}.parquet"
+        source = next((place for other in others if (place := other / "parts" / target.name).exists()), None)
+        if source is not None and not target.exists():
+            read_receipt(source)
+            with source.open("rb") as raw, files.replacing(target) as file:
+                shutil.copyfileobj(raw, file, 1 << 20)
 
 
 class _Meter:
@@ -187,26 +244,32 @@ def scan_unit(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    totals = {"rows": 0, "texts": 0, "nulls": 0, "size": 0, "tokens": 0, "matched": 0, "skipped": 0}
+    totals = dict.fromkeys(("rows", "texts", "nulls", "size", "tokens", "matched", "skipped", "declared"), 0)
     schema = _schema()
     with files.replacing(part) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
-        rows: list[dict[str, Any]] = []
-        for batch in dataset.read(unit):
+        batches = dataset.read(unit)
+        rows: list[dict[str, Any]] = list(_of_file(unit))
+        totals["declared"] += len(rows)
+        for batch in batches:
             if stop.is_set():
                 raise Interrupted
             totals["rows"] += batch.rows
             totals["nulls"] += batch.nulls
             totals["skipped"] += len(batch.skipped)
-            rows.extend({"row": -1, "field": "", "where": one.where, "reason": one.reason} for one in batch.skipped)
+            for row, one in zip(batch.skipped_rows, batch.skipped, strict=True):
+                rows.append({"row": row, "field": "", "where": one.where, "reason": one.reason})
             matched = 0
-            for texts in batch.texts:
+            named = declarations.of(batch.texts)
+            for number, texts in enumerate(batch.texts):
                 count, found = matching.match(texts.data, texts.offsets, index, similar)
                 totals["texts"] += len(texts.rows)
                 totals["size"] += int(texts.offsets[-1] - texts.offsets[0]) if len(texts.rows) else 0
                 totals["tokens"] += count
-                for one in found:
-                    matched += 1
-                    rows.extend(_rows(texts, one))
+                for hit in _with_declared(texts, found, named.get(number, {})):
+                    declared = sum(each.similarity is Similarity.NONE for each in hit.matches)
+                    matched += len(hit.matches) > declared
+                    totals["declared"] += declared > 0
+                    rows.extend(_rows(texts, hit))
                 if len(rows) > ROWS_A_WRITE:
                     writer.write_table(pa.Table.from_pylist(rows, schema))
                     rows = []
@@ -222,10 +285,47 @@ def scan_unit(
     return receipt
 
 
+def _with_declared(
+    texts: dataset.Texts, found: Iterator[matching.Found], named: dict[int, signals.Signal]
+) -> Iterator[matching.Found]:
+    """The texts that match anything, declare themselves, or are named by the columns beside them, in order."""
+    view = memoryview(texts.data)
+    waiting: deque[matching.Found] = deque()
+    for unit in sorted({*signals.candidates(texts.data, texts.offsets), *named}):
+        text = bytes(view[int(texts.offsets[unit]) : int(texts.offsets[unit + 1])])
+        matches = signals.matches(text)
+        if unit in named:
+            matches += (signals.as_match(named[unit]._replace(end=len(text)), text),)
+        if matches:
+            waiting.append(matching.Found(unit, fingerprint.outline(text).tokens, matches))
+    for one in found:
+        while waiting and waiting[0].unit < one.unit:
+            yield waiting.popleft()
+        if waiting and waiting[0].unit == one.unit:
+            yield one._replace(matches=one.matches + waiting.popleft().matches)
+        else:
+            yield one
+    yield from waiting
+
+
+def _of_file(unit: WorkUnit) -> Iterator[dict[str, Any]]:
+    """A JSONL file that is a transcript, an export or a log as a whole: its rows have no text that says so."""
+    from provenance.dataset import packing
+
+    if unit.format != "jsonl" or unit.first:
+        return
+    head = packing.head(unit.file)
+    signal = signals.record_of(head)
+    if signal:
+        about = fingerprint.outline(head[: signals.HEAD])
+        address = {"row": 0, "field": "", "content": about.digest.hex(), "unit_tokens": about.tokens}
+        yield address | _facts(signals.as_match(signal, head))
+
+
 def _rows(texts: dataset.Texts, found: matching.Found) -> Iterator[dict[str, Any]]:
     first, end = int(texts.offsets[found.unit]), int(texts.offsets[found.unit + 1])
     content = fingerprint.exact_digest(bytes(memoryview(texts.data)[first:end])).hex()
-    field = dataset.field_name(texts.field, texts.ordinals[found.unit])
+    field = dataset.field_of(texts, found.unit)
     address = {
         "row": int(texts.rows[found.unit]),
         "field": field,
@@ -233,9 +333,14 @@ def _rows(texts: dataset.Texts, found: matching.Found) -> Iterator[dict[str, Any
         "unit_tokens": found.tokens,
     }
     for one in found.matches:
-        facts = msgspec.structs.asdict(one)
-        origin = facts.pop("origin")
-        yield address | facts | msgspec.structs.asdict(origin)
+        yield address | _facts(one)
+
+
+def _facts(one: Match) -> dict[str, Any]:
+    """The columns of a match and its origin, flat."""
+    facts = msgspec.structs.asdict(one)
+    origin = facts.pop("origin")
+    return facts | msgspec.structs.asdict(origin)
 
 
 def fact_kinds() -> dict[str, pa.DataType]:
@@ -265,7 +370,9 @@ def _schema() -> pa.Schema:
 
 
 def _run_key(index: Index, columns: Sequence[str], similar: bool) -> str:
-    return "\n".join([__version__, str(FORMAT), str(RECIPE), index.digest, str(similar), *columns])
+    return "\n".join(
+        [__version__, str(FORMAT), str(RECIPE), str(signals.VERSION), index.digest, str(similar), *columns]
+    )
 
 
 def _unit_id(unit: WorkUnit, key: str) -> str:
@@ -284,12 +391,15 @@ def _check_place(out: Path) -> None:
     """Refuse a folder that holds something else than a run."""
     if out.exists() and not out.is_dir():
         raise StoreError(f"{out}: is a file (name a folder with --out)")
-    if out.is_dir() and any(out.iterdir()) and not (out / "plan.json").exists() and not (out / "lock").exists():
+    if out.is_dir() and any(out.iterdir()) and not (out / "plan.json").exists() and not any(out.glob("lock*")):
         raise StoreError(f"{out}: holds something else than a scan (name another folder with --out)")
 
 
-def _prepare(out: Path, key: str, ids: dict[str, WorkUnit]) -> Path:
-    """The parts folder, rid of what is not of this run: parts of other inputs, and the marks of a finished scan."""
+def _prepare(out: Path, key: str, ids: dict[str, WorkUnit], mine: set[str]) -> Path:
+    """The parts folder, rid of what is not of this run: parts of other inputs, and the marks of a finished scan.
+
+    ``mine`` are the units of this process: other shards may be at work on the others.
+    """
     parts = out / "parts"
     parts.mkdir(parents=True, exist_ok=True)
     with files.replacing(out / "plan.json") as file:
@@ -299,7 +409,8 @@ def _prepare(out: Path, key: str, ids: dict[str, WorkUnit]) -> Path:
     for name in ("_SUCCESS", "scan.json", "report.json", "findings.parquet"):
         (out / name).unlink(missing_ok=True)
     for part in parts.iterdir():
-        if part.suffix != ".parquet" or part.stem not in ids:
+        name = part.name.removeprefix(".").partition(".")[0]
+        if name not in ids or (part.suffix != ".parquet" and name in mine):
             part.unlink(missing_ok=True)
     return parts
 
@@ -401,5 +512,6 @@ def read(out: Path, scan: Scan) -> Iterator[Hit | Skipped]:
 def _hit(row: dict[str, Any], done: Done) -> Hit:
     origin = {one.name: row[one.name] for one in msgspec.structs.fields(Origin)}
     facts = {one.name: row[one.name] for one in msgspec.structs.fields(Match) if one.name != "origin"}
-    address = Address(done.file, done.first_row + row["row"], row["field"])
+    file, field = dataset.address_of(done.file, row["field"])
+    address = Address(file, done.first_row + row["row"], field)
     return Hit(address, row["content"], row["unit_tokens"], (msgspec.convert(facts | {"origin": origin}, Match),))

@@ -18,7 +18,7 @@ import pytest
 from provenance import scan
 from provenance.errors import DatasetError, StoreError
 from provenance.index import Index
-from provenance.model import Skipped
+from provenance.model import Similarity, Skipped
 from tests.making import code, ingredient, opened
 
 OUTPUT = " ".join(code(1, 90))
@@ -199,3 +199,55 @@ def test_skipped_rows_are_counted_and_listed(tmp_path: Path, index: Index) -> No
     listed = [hit for hit in scan.read(tmp_path / "out", done) if isinstance(hit, Skipped)]
     assert (4, 2, 1) == (done.total("rows"), done.total("skipped"), done.total("matched"))
     assert [f"{data} line 2", f"{data} line 3"] == [one.where for one in listed]
+
+
+CLAUDES = "Co-Authored-By: Claude Opus 4.6 <noreply@anthropic.com>"
+
+
+def declared_of(out: Path) -> list[tuple[int, str, str, str]]:
+    """Row, field, kind and maker of every declaration of a finished scan."""
+    hits = [hit for hit in scan.read(out, scan.load(out)) if not isinstance(hit, Skipped)]
+    return [
+        (hit.address.row, hit.address.field, one.kind, one.origin.provider)
+        for hit in hits
+        for one in hit.matches
+        if one.similarity is Similarity.NONE
+    ]
+
+
+def test_rows_that_declare_themselves_are_named_whatever_the_index_holds(tmp_path: Path, index: Index) -> None:
+    texts = ["plain words", f"Mend\n\n{CLAUDES}\n", "more words", f"{OUTPUT}\n\n{CLAUDES}", OUTPUT]
+    data = tmp_path / "d.parquet"
+    pq.write_table(pa.table({"text": texts}), data)
+    done = scan.run([str(data)], index, tmp_path / "out")
+    trailer = ("text", "commit trailer", "anthropic")
+    assert [(1, *trailer), (3, *trailer)] == declared_of(tmp_path / "out")
+    assert [1, 3, 4] == [row for _, row, _ in rows_of(tmp_path / "out")]
+    assert (2, 2) == (done.total("matched"), done.total("declared"))
+
+
+def test_a_row_whose_model_is_named_beside_it_is_declared(tmp_path: Path, index: Index) -> None:
+    data = tmp_path / "d.jsonl"
+    rows = [{"model": name, "prompt": "Why?", "response": "So."} for name in ("our-own", "gpt-4-0613")]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = scan.run([str(data)], index, tmp_path / "out")
+    assert [(1, "response", "model column", "openai")] == declared_of(tmp_path / "out")
+    assert (0, 1) == (done.total("matched"), done.total("declared"))
+
+
+def test_a_transcript_given_as_a_dataset_is_named_as_a_file(tmp_path: Path, index: Index) -> None:
+    data = tmp_path / "d.jsonl"
+    data.write_bytes((Path(__file__).parent / "fixtures" / "claude-code.jsonl").read_bytes())
+    scan.run([str(data)], index, tmp_path / "out")
+    assert (0, "", "transcript", "anthropic") in declared_of(tmp_path / "out")
+
+
+def test_a_scan_made_before_there_were_declarations_is_read(tmp_path: Path, index: Index) -> None:
+    scan.run([str(parquet(tmp_path / "d.parquet"))], index, tmp_path / "out")
+    file = tmp_path / "out" / "scan.json"
+    old = json.loads(file.read_text())
+    for unit in old["units"]:
+        del unit["receipt"]["declared"]
+    file.write_text(json.dumps(old))
+    assert (8, 0) == (scan.load(tmp_path / "out").total("matched"), scan.load(tmp_path / "out").total("declared"))
+    assert [] == declared_of(tmp_path / "out")

@@ -19,9 +19,13 @@ from provenance.cli import options
     type=click.Path(path_type=Path, exists=True),
     help="Read what other tools recorded in this git repository (repeatable).",
 )
+@click.option("--find", "only_find", is_flag=True, help="Only list what lies about in the trees PATHS; read nothing.")
+@click.option("--json", "as_json", is_flag=True, help="With --find: print one JSON object.")
 @options.store
 @click.option("--quiet", "-q", is_flag=True, help="No progress on standard error.")
-def command(paths: tuple[Path, ...], repositories: tuple[Path, ...], store: Path, quiet: bool) -> None:
+def command(
+    paths: tuple[Path, ...], repositories: tuple[Path, ...], only_find: bool, as_json: bool, store: Path, quiet: bool
+) -> None:
     """Read transcripts, chat exports, gateway logs and other tools' records into the store, recognised by content.
 
     PATHS are files or folders (walked whole). Only what the model added is kept, as fingerprints; no text enters
@@ -29,12 +33,25 @@ def command(paths: tuple[Path, ...], repositories: tuple[Path, ...], store: Path
     git-ai's notes, Agent Trace records, AIIR receipts, Entire's checkpoints and commit trailers, each on its own
     evidence: a note by another tool is never "captured", a trailer is a declaration.
 
+    --find lists transcripts, chat histories, exports and other records among the files of trees, and checkpoints and
+    notes among the refs of their repositories: exit code 0 if there is none, 1 if there is any, 2 if there is none but
+    not everything could be read.
+
     \b
     Examples:
       provenance ingest ~/.claude/projects ~/.codex/sessions
       provenance ingest session.jsonl rollout.jsonl.zst --store /srv/provenance
       provenance ingest --git . conversations.json .aider.chat.history.md
+      provenance ingest --find . --json
     """
+    if only_find:
+        from provenance.cli.find import find
+
+        if repositories or not paths:
+            raise click.UsageError("--find takes trees and nothing else (their repositories are looked at, too)")
+        raise click.exceptions.Exit(find(paths, as_json))
+    if as_json:
+        raise click.UsageError("--json goes with --find")
     from provenance import ingest
 
     if not paths and not repositories:

@@ -1,35 +1,51 @@
 """Datasets as columns of texts, in bounded memory: discover files, plan work units, read them.
 
-It judges nothing and writes nothing. One module a format (``parquet``, ``jsonl``), imported when it is used,
-for they need pyarrow and numpy (the ``data`` extra).
+It judges nothing. One module a format, imported when it is used, for they need pyarrow and numpy (the ``data``
+extra). Each has ``plan`` and ``read``, and for splits (``splitting``) either ``split`` and ``digests`` or ``pieces``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from provenance.dataset.discovery import discover, format_of
-from provenance.dataset.units import Batch, FilePlan, Plan, Texts, WorkUnit, field_name, stamp
+from provenance.dataset.units import (
+    Batch,
+    FilePlan,
+    Plan,
+    Texts,
+    WorkUnit,
+    address_of,
+    field_name,
+    field_of,
+    stamp,
+)
 from provenance.errors import DatasetError
 
 __all__ = [
-    "PLANNERS",
-    "READERS",
+    "FORMATS",
     "Batch",
     "Plan",
     "Texts",
     "WorkUnit",
+    "address_of",
     "discover",
     "field_name",
+    "field_of",
+    "format_of",
+    "module_of",
     "plan",
     "read",
+    "stamp_of",
 ]
 
 T = TypeVar("T")
 
 TARGET_SIZE = 64 << 20
 """Bytes of text in a work unit: few enough that threads end together, and that a run cut off loses little."""
+
+FORMATS = ("parquet", "jsonl", "arrow", "csv", "tar", "text")
 
 
 def plan(files: Sequence[str], columns: Sequence[str] = (), target_size: int = TARGET_SIZE) -> Plan:
@@ -51,13 +67,49 @@ def plan(files: Sequence[str], columns: Sequence[str] = (), target_size: int = T
 
 def read(unit: WorkUnit) -> Iterator[Batch]:
     """The unit's texts, batch by batch. Raises ``DatasetError`` where the file breaks off or has changed."""
-    try:
-        current = stamp(unit.file)
-    except OSError as error:
-        raise DatasetError(f"{unit.file}: {error.strerror or error} (restore it, or plan again)") from error
-    if current != unit.stamp:
+    if stamp_of(unit.file, unit.format) != unit.stamp:
         raise DatasetError(f"{unit.file}: changed since it was planned (run again)")
-    return _with_data_extra(unit.file, lambda: READERS[unit.format](unit))
+    batches: Iterator[Batch] = _with_data_extra(unit.file, lambda: module_of(unit.format).read(unit))
+    return batches
+
+
+def stamp_of(file: str, file_format: str) -> str:
+    """Changes when the file changes, or a file of the tree. Raises ``DatasetError`` where it is gone."""
+    try:
+        if file_format == "text":
+            from provenance.dataset import trees
+
+            return trees.stamp_of(trees.listing(file))
+        return stamp(file)
+    except OSError as error:
+        raise DatasetError(f"{file}: {error.strerror or error} (restore it, or plan again)") from error
+
+
+def module_of(file_format: str) -> Any:
+    """The module that reads a format."""
+    if file_format == "parquet":
+        from provenance.dataset import parquet
+
+        return parquet
+    if file_format == "jsonl":
+        from provenance.dataset import jsonl
+
+        return jsonl
+    if file_format == "arrow":
+        from provenance.dataset import arrow
+
+        return arrow
+    if file_format == "csv":
+        from provenance.dataset import delimited
+
+        return delimited
+    if file_format == "tar":
+        from provenance.dataset import tars
+
+        return tars
+    from provenance.dataset import trees
+
+    return trees
 
 
 def _plan_file(file: str, columns: Sequence[str], target_size: int) -> FilePlan:
@@ -65,7 +117,8 @@ def _plan_file(file: str, columns: Sequence[str], target_size: int) -> FilePlan:
         file_format = format_of(file)
     except DatasetError as error:
         return FilePlan(problem=str(error))
-    return _with_data_extra(file, lambda: PLANNERS[file_format](file, columns, target_size))
+    planned: FilePlan = _with_data_extra(file, lambda: module_of(file_format).plan(file, columns, target_size))
+    return planned
 
 
 def _with_data_extra(file: str, act: Callable[[], T]) -> T:
@@ -75,34 +128,3 @@ def _with_data_extra(file: str, act: Callable[[], T]) -> T:
         raise DatasetError(
             f"{file}: reading datasets needs {error.name} (pip install 'provenance-cleanroom[data]')"
         ) from error
-
-
-def _plan_parquet(file: str, columns: Sequence[str], target_size: int) -> FilePlan:
-    from provenance.dataset import parquet
-
-    return parquet.plan(file, columns, target_size)
-
-
-def _plan_jsonl(file: str, columns: Sequence[str], target_size: int) -> FilePlan:
-    from provenance.dataset import jsonl
-
-    return jsonl.plan(file, columns, target_size)
-
-
-def _read_parquet(unit: WorkUnit) -> Iterator[Batch]:
-    from provenance.dataset import parquet
-
-    return parquet.read(unit)
-
-
-def _read_jsonl(unit: WorkUnit) -> Iterator[Batch]:
-    from provenance.dataset import jsonl
-
-    return jsonl.read(unit)
-
-
-PLANNERS: dict[str, Callable[[str, Sequence[str], int], FilePlan]] = {
-    "parquet": _plan_parquet,
-    "jsonl": _plan_jsonl,
-}
-READERS: dict[str, Callable[[WorkUnit], Iterator[Batch]]] = {"parquet": _read_parquet, "jsonl": _read_jsonl}

@@ -7,54 +7,72 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
+from provenance.dataset import naming
+from provenance.dataset.naming import SIDECARS, is_dataset, is_left_out
 from provenance.errors import DatasetError
 
-PARQUET = (".parquet", ".pq")
-JSON = tuple(name + packed for name in (".jsonl", ".ndjson", ".json") for packed in ("", ".gz", ".zst"))
-SUFFIXES = PARQUET + JSON
+EXPECTED = ".parquet, .jsonl, .arrow, .csv, .tar, or text"
 
 
 def discover(paths: Sequence[str]) -> list[str]:
     """The dataset files named by paths, folders and globs: no duplicates, each path's files sorted.
 
-    In folders and globs only files that look like a dataset count, and in folders none whose name (or
-    folder's name) begins with ``.`` or ``_``; a file named outright must be one.
+    In folders none counts whose name (or folder's name) begins with ``.`` or ``_``. What else a folder holds is a tree
+    of texts, named as the folder with ``/`` at its end, unless it lies in another such tree.
     """
     found: dict[str, str] = {}
     for path in paths:
         for file in _expand(path):
             _check_name(file)
-            found.setdefault(os.path.abspath(file), file)
-    files = list(found.values())
+            found.setdefault(os.path.abspath(file) + ("/" if file.endswith("/") else ""), file)
+    trees = [real for real in found if real.endswith("/")]
+    files = [
+        file
+        for real, file in found.items()
+        if not any(real != tree and real.startswith(tree) and format_of(file) == "text" for tree in trees)
+    ]
     for file in files:
         _refuse_array(file)
     return files
 
 
 def format_of(file: str) -> str:
-    """``parquet`` or ``jsonl``, by the suffix, or by the content where the suffix says nothing."""
-    name = file.lower()
-    if name.endswith(PARQUET):
-        return "parquet"
-    if name.endswith(JSON):
-        return "jsonl"
+    """A key of ``dataset.FORMATS``, by the suffix, or by the content where the suffix says nothing."""
+    if file.endswith("/"):
+        return "text"
+    suffix = naming.named(file)
+    if suffix:
+        return suffix
     try:
         with open(file, "rb") as stream:
-            start = stream.read(4)
-        if start == b"PAR1":
+            start = stream.read(8)
+        if start.startswith(b"PAR1"):
             return "parquet"
-        if start and _first_byte(file) in (b"{", b'"'):
-            return "jsonl"
+        if start.startswith((b"ARROW1", b"FEA1", b"\xff\xff\xff\xff")):
+            return "arrow"
+        return _format_of_text(file)
     except OSError as error:
         raise DatasetError(f"{file}: {error.strerror or error} (make it readable)") from error
-    raise DatasetError(f"{file}: neither Parquet nor JSONL (convert it to one of them)")
+
+
+def _format_of_text(file: str) -> str:
+    from provenance.dataset import packing
+
+    text = packing.head(file)
+    if text[257:262] == b"ustar":
+        return "tar"
+    if text.strip()[:1] in (b"{", b'"'):
+        return "jsonl"
+    if b"\0" in text[:8192]:
+        raise DatasetError(f"{file}: of no format that is read (convert it, or leave it out)")
+    return "text"
 
 
 def _expand(path: str) -> list[str]:
     if os.path.isdir(path):
-        files = sorted(_walk(path, (os.path.realpath(path),)))
+        files = _in_folder(path)
         if not files:
-            raise DatasetError(f"{path}: no dataset files in this folder (expected {', '.join(SUFFIXES)})")
+            raise DatasetError(f"{path}: no dataset files in this folder (expected {EXPECTED})")
         return files
     if os.path.lexists(path):
         file = PurePath(path).as_posix()
@@ -66,13 +84,24 @@ def _expand(path: str) -> list[str]:
         raise DatasetError(f"{path}: no such file or folder (check the path)")
     files = sorted({file for match in glob.iglob(path, recursive=True) for file in _matched(match)})
     if not files:
-        raise DatasetError(f"{path}: no dataset files match (expected {', '.join(SUFFIXES)})")
+        raise DatasetError(f"{path}: no dataset files match (expected {EXPECTED})")
     return files
+
+
+def _in_folder(folder: str) -> list[str]:
+    from provenance.dataset import trees
+
+    files = sorted(_walk(folder, (os.path.realpath(folder),)))
+    tree = PurePath(folder).as_posix().rstrip("/") + "/"
+    try:
+        return [*files, tree] if trees.listing(tree) else files
+    except OSError as error:
+        raise DatasetError(f"{folder}: {error.strerror} (make the folder readable)") from error
 
 
 def _matched(match: str) -> Iterator[str]:
     if os.path.isdir(match):
-        yield from _walk(match, (os.path.realpath(match),))
+        yield from _in_folder(match)
     else:
         file = PurePath(match).as_posix()
         try:
@@ -90,13 +119,13 @@ def _walk(folder: str, above: tuple[str, ...]) -> Iterator[str]:
         raise DatasetError(f"{folder}: {error.strerror} (make the folder readable)") from error
     for name in names:
         path = (PurePath(folder) / name).as_posix()
-        if name.startswith((".", "_")):
+        if name.startswith((".", "_")) or name in SIDECARS or name.endswith(".crc"):
             continue
         if os.path.isdir(path):
             real = os.path.realpath(path)
-            if real not in above:
+            if real not in above and not is_left_out(path):
                 yield from _walk(path, (*above, real))
-        elif name.lower().endswith(SUFFIXES):
+        elif is_dataset(path):
             yield path
 
 
@@ -121,6 +150,6 @@ def _refuse_array(file: str) -> None:
 
 def _first_byte(file: str) -> bytes:
     """The first byte that is not white space, of the decompressed text as UTF-8."""
-    from provenance.dataset import jsonl
+    from provenance.dataset import packing
 
-    return jsonl.head(file).strip()[:1]
+    return packing.head(file).strip()[:1]

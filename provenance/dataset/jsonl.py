@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import itertools
 import os
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
-from provenance.dataset import rows, units
+from provenance.dataset import packing, rows, units
+from provenance.dataset.packing import BROKEN, coding_of, head
 from provenance.dataset.units import BATCH_SIZE, Batch, FilePlan, WorkUnit
 from provenance.errors import DatasetError
 
-READ_SIZE = 4 << 20
-UNPACK_SIZE = 256 << 10
-TAIL_SIZE = 64 << 10
+__all__ = ["coding_of", "head", "lines_of", "pieces", "plan", "read"]
 
-WIDE_CODECS = (  # UTF-32-LE first: its mark begins with that of UTF-16-LE
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+TAIL_SIZE = 64 << 10
 
 
 def plan(file: str, columns: Sequence[str], target_size: int) -> FilePlan:
@@ -32,9 +24,7 @@ def plan(file: str, columns: Sequence[str], target_size: int) -> FilePlan:
     try:
         stamp = units.stamp(file)
         size = os.stat(file).st_size
-        with open(file, "rb") as stream:
-            start = stream.read(4)
-        whole = _packing(start) != "" or _wide_codec(start) is not None
+        whole = not coding_of(file).plain
     except OSError as error:
         return FilePlan(problem=f"{file}: {error.strerror or error} (make it readable, or leave it out)")
     count = 1 if whole else -(-size // max(1, target_size))
@@ -53,18 +43,17 @@ def read(unit: WorkUnit) -> Iterator[Batch]:
     row, line, done = 0, 1, 0
     try:
         with open(unit.file, "rb") as raw:
-            start = raw.read(4)
-            plain = not _packing(start) and not _wide_codec(start)
-            if plain:
+            coding = coding_of(unit.file)
+            if coding.plain:
                 position = _line_start(raw, unit.first, unit.last)
                 # The first line starts at byte 0, before a byte order mark, wherever the file is cut.
                 last = max(unit.last, position + 1) if unit.first == 0 < unit.last else unit.last
                 chunks = _range(raw, position, last)
             else:
                 position = 0
-                chunks = _as_utf8(_unpacked(raw, _packing(start)))
+                chunks = packing.as_utf8(packing.unpacked(raw, coding.packing))
             for begin, block in _blocks(chunks, position):
-                if plain:
+                if coding.plain:
                     reached = begin + len(block)
                 else:  # Arrow's decompressor closes the file when it has read it all
                     reached = unit.last if raw.closed else raw.tell()
@@ -76,34 +65,37 @@ def read(unit: WorkUnit) -> Iterator[Batch]:
                 line += lines
             if done < unit.size:
                 yield Batch(0, 0, (), (), unit.size - done)
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+    except BROKEN as error:
         raise DatasetError(
             f"{unit.file}: damaged or truncated after {row} rows: {error} (copy or write the file again)"
         ) from error
 
 
-def head(file: str) -> bytes:
-    """The first bytes of the text, decompressed and as UTF-8; nothing where it cannot be unpacked."""
-    with open(file, "rb") as raw:
-        packing = _packing(raw.read(4))
-        raw.seek(0)
-        try:
-            return next(_as_utf8(_unpacked(raw, packing)), b"")
-        except (OSError, EOFError, zlib.error, UnicodeDecodeError):
-            return b""
+def pieces(file: str, like: str) -> Iterator[tuple[list[int], list[bytes]]]:
+    """Every line with its row; a blank one is of no row (-1)."""
+    row = 0
+    for lines in lines_of(packing.text_of(file, coding_of(like))):
+        blank = [not line.strip() for line in lines]
+        rows_: list[int] = []
+        for is_blank in blank:
+            rows_.append(-1 if is_blank else row)
+            row += not is_blank
+        yield rows_, lines
 
 
-def _packing(start: bytes) -> str:
-    """By content, so that a wrong suffix does no harm. RFC 1952 section 2.3.1, RFC 8878 section 3.1."""
-    if start[:2] == b"\x1f\x8b":
-        return "gzip"
-    if start[:4] == b"\x28\xb5\x2f\xfd" or (start[1:4] == b"\x2a\x4d\x18" and start[0] >> 4 == 5):
-        return "zstd"
-    return ""
-
-
-def _wide_codec(start: bytes) -> str | None:
-    return next((codec for mark, codec in WIDE_CODECS if start.startswith(mark)), None)
+def lines_of(chunks: Iterable[bytes], end: bytes = b"\n") -> Iterator[list[bytes]]:
+    """The lines with their ends, some at a time; a last line without an end too."""
+    pending: list[bytes] = []
+    for chunk in chunks:
+        lines = chunk.split(end)
+        if len(lines) == 1:
+            pending += [chunk] if chunk else []
+            continue
+        lines[0] = b"".join([*pending, lines[0]])
+        pending = [last] if (last := lines.pop()) else []
+        yield [line + end for line in lines]
+    if pending:
+        yield [b"".join(pending)]
 
 
 def _line_start(raw: BinaryIO, first: int, last: int) -> int:
@@ -125,7 +117,7 @@ def _line_start(raw: BinaryIO, first: int, last: int) -> int:
 def _range(raw: BinaryIO, position: int, last: int) -> Iterator[bytes]:
     """The bytes up to ``last`` and on to the end of the line that it cuts."""
     whole = True
-    while position < last and (chunk := raw.read(min(READ_SIZE, last - position))):
+    while position < last and (chunk := raw.read(min(packing.READ_SIZE, last - position))):
         position += len(chunk)
         whole = chunk.endswith(b"\n")
         yield chunk
@@ -133,68 +125,6 @@ def _range(raw: BinaryIO, position: int, last: int) -> Iterator[bytes]:
         cut = chunk.find(b"\n") + 1
         whole = cut > 0
         yield chunk[:cut] if whole else chunk
-
-
-def _unpacked(raw: BinaryIO, packing: str) -> Iterator[bytes]:
-    raw.seek(0)
-    if packing == "zstd":
-        yield from _unzstd(raw)
-        return
-    if packing == "gzip":
-        # read1: read would lose what it already has when the stream turns out to be cut off.
-        with gzip.GzipFile(fileobj=raw, mode="rb") as stream:
-            while chunk := stream.read1(READ_SIZE):
-                yield chunk
-        return
-    while chunk := raw.read(READ_SIZE):
-        yield chunk
-
-
-def _unzstd(raw: BinaryIO) -> Iterator[bytes]:
-    """All frames. Where the stream breaks off, the bytes before that, and then the error."""
-    import pyarrow as pa
-
-    stream = pa.CompressedInputStream(raw, "zstd")
-    done = 0
-    try:
-        while chunk := stream.read(UNPACK_SIZE):
-            done += len(chunk)
-            yield chunk
-    except OSError:
-        # A read that fails has dropped what it had: unpack again, and step over that piece byte by byte.
-        raw.seek(0)
-        again = pa.CompressedInputStream(raw, "zstd")
-        while done:
-            done -= len(again.read(min(UNPACK_SIZE, done)))
-        rest = bytearray()
-        try:
-            while byte := again.read(1):
-                rest += byte
-        except OSError:
-            yield bytes(rest)
-        raise
-
-
-def _as_utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The text as UTF-8 without a byte order mark.
-
-    A lone surrogate of UTF-16 goes through as three bytes that are not UTF-8, so that it costs its line only.
-    """
-    start = b""
-    for chunk in chunks:
-        start += chunk
-        if len(start) >= 4:
-            break
-    codec = _wide_codec(start)
-    chunks = itertools.chain([start] if start else [], chunks)
-    if codec is None:
-        yield start.removeprefix(codecs.BOM_UTF8)
-        yield from itertools.islice(chunks, 1, None)
-        return
-    decoder = codecs.getincrementaldecoder(codec)("surrogatepass")
-    for chunk in chunks:
-        yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
-    yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
 
 
 def _blocks(chunks: Iterator[bytes], position: int) -> Iterator[tuple[int, bytes]]:
@@ -217,7 +147,7 @@ def _blocks(chunks: Iterator[bytes], position: int) -> Iterator[tuple[int, bytes
             yield position, block
             position += len(block)
             del block
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError):
+    except BROKEN:
         block = b"".join(pending)
         if cut := block.rfind(b"\n") + 1:
             yield position, block[:cut]

@@ -1,51 +1,27 @@
-"""Parquet: row groups cut into work units, text leaves read without copying. It chooses no files."""
+"""Parquet: row groups cut into work units, text leaves read without copying, rows split. It chooses no files."""
 
 from __future__ import annotations
 
 import io
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from contextlib import ExitStack
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from provenance.dataset import units
-from provenance.dataset.units import BATCH_SIZE, Batch, FilePlan, Texts, WorkUnit
+from provenance.dataset.columns import MAX_ROWS, Leaf, batch_of, choose, digests_of, leaves_of
+from provenance.dataset.units import BATCH_SIZE, Batch, Digests, FilePlan, Held, WorkUnit
 from provenance.errors import DatasetError
 
 PROBE_ROWS = 64
-MAX_ROWS = 1 << 17
 BUFFER_SIZE = 1 << 20
 """Column chunks are read in pieces of this size, not whole: a chunk may be gigabytes."""
-
-Positions = NDArray[np.int64]
-
-
-class Leaf(NamedTuple):
-    """A leaf column: its number in the file, its path template, its Arrow type."""
-
-    column: int
-    field: str
-    type: Any
-
-    @property
-    def is_text(self) -> bool:
-        kind = self.type.value_type if pa.types.is_dictionary(self.type) else self.type
-        return any(is_kind(kind) for is_kind in TEXT_KINDS)
-
-
-TEXT_KINDS = (
-    pa.types.is_string,
-    pa.types.is_large_string,
-    pa.types.is_string_view,
-    pa.types.is_binary,
-    pa.types.is_large_binary,
-    pa.types.is_binary_view,
-)
+GROUP_SIZE = 256 << 20
+"""Bytes of a row group, in memory, that a split writes as one; a larger one becomes several."""
 
 
 def plan(file: str, columns: Sequence[str], target_size: int) -> FilePlan:
@@ -53,13 +29,13 @@ def plan(file: str, columns: Sequence[str], target_size: int) -> FilePlan:
     try:
         stamp = units.stamp(file)
         parquet = _open(file)
-        leaves = _leaves(parquet)
+        leaves = leaves_of(parquet.schema_arrow)
     except OSError as error:
         return FilePlan(problem=f"{file}: {error.strerror or error} (make it readable, or leave it out)")
     except DatasetError as error:
         return FilePlan(problem=str(error))
     with parquet:
-        chosen = _choose(file, leaves, columns)
+        chosen = choose(file, leaves, columns)
         footer = parquet.metadata
         try:
             _check_chunks(parquet, range(footer.num_row_groups), chosen)
@@ -88,7 +64,7 @@ def read(unit: WorkUnit) -> Iterator[Batch]:
     except OSError as error:
         raise DatasetError(f"{unit.file}: {error.strerror or error} (make it readable)") from error
     with parquet:
-        text_leaves = [leaf for leaf in _leaves(parquet) if leaf.is_text]
+        text_leaves = [leaf for leaf in leaves_of(parquet.schema_arrow) if leaf.is_text]
         chosen = [leaf for leaf in text_leaves if not unit.columns or leaf.field in unit.columns]
         try:
             _check_chunks(parquet, range(unit.first, unit.last), chosen)
@@ -107,7 +83,7 @@ def read(unit: WorkUnit) -> Iterator[Batch]:
                     row_size = max(row_size, arrow.nbytes / max(1, arrow.num_rows))
                     size = compressed * (rows + arrow.num_rows) // about.num_rows
                     size -= compressed * rows // about.num_rows
-                    yield _batch(arrow, chosen, base + rows, size)
+                    yield batch_of(arrow, chosen, base + rows, size)
                     rows += arrow.num_rows
             except (pa.ArrowException, OSError) as error:
                 raise DatasetError(_damaged(unit, group, _first_line(error))) from error
@@ -193,54 +169,6 @@ def _first_line(error: BaseException) -> str:
     return lines[0].rstrip(".") if lines else type(error).__name__
 
 
-def _leaves(parquet: Any) -> list[Leaf]:
-    """Every leaf column in file order, which is the depth-first order of the Arrow schema."""
-    found = [leaf for field in parquet.schema_arrow for leaf in _leaves_below(field.name, field.type)]
-    return [Leaf(column, field, kind) for column, (field, kind) in enumerate(found)]
-
-
-def _leaves_below(path: str, kind: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(kind, pa.BaseExtensionType):
-        kind = kind.storage_type
-    if pa.types.is_struct(kind):
-        for field in kind:
-            yield from _leaves_below(f"{path}.{field.name}", field.type)
-    elif pa.types.is_map(kind):
-        yield from _leaves_below(f"{path}[].key", kind.key_type)
-        yield from _leaves_below(f"{path}[].value", kind.item_type)
-    elif _is_list(kind):
-        yield from _leaves_below(f"{path}[]", kind.value_type)
-    else:
-        yield path, kind
-
-
-def _is_list(kind: Any) -> bool:
-    return bool(
-        pa.types.is_list(kind)
-        or pa.types.is_large_list(kind)
-        or pa.types.is_fixed_size_list(kind)
-        or pa.types.is_list_view(kind)
-        or pa.types.is_large_list_view(kind)
-    )
-
-
-def _choose(file: str, leaves: list[Leaf], columns: Sequence[str]) -> list[Leaf]:
-    texts = [leaf for leaf in leaves if leaf.is_text]
-    for column in columns:
-        named = [leaf for leaf in leaves if units.is_chosen(leaf.field, column)]
-        if not named:
-            raise DatasetError(units.no_such_column(file, column, [leaf.field for leaf in texts]))
-        if not any(leaf.is_text for leaf in named):
-            has = ", ".join(repr(leaf.field) for leaf in texts[: units.SHOWN_COLUMNS]) or "none"
-            raise DatasetError(
-                f"{file}: column {column!r} holds no text but {named[0].type}; columns with text: {has} "
-                "(choose with --column)"
-            )
-    if not columns:
-        return texts
-    return [leaf for leaf in texts if any(units.is_chosen(leaf.field, column) for column in columns)]
-
-
 def _group_size(group: Any, chosen: Sequence[Leaf]) -> tuple[int, int]:
     chunks = [group.column(leaf.column) for leaf in chosen]
     return sum(c.total_compressed_size for c in chunks), sum(c.total_uncompressed_size for c in chunks)
@@ -280,81 +208,97 @@ def _record_batches(parquet: Any, group: int, chosen: Sequence[Leaf], rows: int)
     return batches
 
 
-def _batch(arrow: Any, chosen: Sequence[Leaf], base: int, size: int) -> Batch:
-    rows = np.arange(base, base + arrow.num_rows, dtype=np.int64)
-    arrays = (leaf for column in arrow.columns for leaf in _flatten(column, rows, (), 0))
-    texts, nulls = [], 0
-    for leaf, (array, at, ordinals, lost) in zip(chosen, arrays, strict=True):
-        data, offsets, valid = _buffers(array)
-        nulls += lost
-        places = np.stack(ordinals, axis=1) if ordinals else np.empty((len(at), 0), np.int64)
-        if valid is not None:
-            nulls += len(valid) - int(valid.sum())
-            at, places = at[valid], places[valid]
-        texts.append(Texts(leaf.field, data, offsets, at, places))
-    return Batch(arrow.num_rows, nulls, (), tuple(texts), size)
+def split(file: str, held: Held, clean: BinaryIO, quarantined: BinaryIO) -> None:
+    """Both files get the input's schema, key-value metadata and codecs, and of each row group the rows that are theirs.
 
-
-def _flatten(
-    array: Any, rows: Positions, ordinals: tuple[Positions, ...], nulls: int
-) -> Iterator[tuple[Any, Positions, tuple[Positions, ...], int]]:
-    """The leaf arrays below, each with its rows, its ordinals, and the nulls met on the way down.
-
-    Nulls of a struct are handed down to its leaves (``StructArray.flatten``); a null list has no leaves,
-    also where its extent is not empty (``ListArray.flatten``).
+    A row group of more than ``GROUP_SIZE`` bytes in memory becomes several; one without rows is left out.
     """
-    if isinstance(array, pa.ExtensionArray):
-        array = array.storage
-    kind = array.type
-    if pa.types.is_struct(kind):
-        for child in array.flatten():
-            yield from _flatten(child, rows, ordinals, nulls)
-        return
-    if pa.types.is_map(kind):
-        array = _as_list(array)
-    elif not _is_list(kind):
-        yield array, rows, ordinals, nulls
-        return
-    lengths = pc.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-    starts = np.cumsum(lengths) - lengths
-    places = np.arange(int(lengths.sum()), dtype=np.int64) - np.repeat(starts, lengths)
-    deeper = tuple(np.repeat(above, lengths) for above in ordinals)
-    yield from _flatten(array.flatten(), np.repeat(rows, lengths), (*deeper, places), nulls + array.null_count)
+    with _opened(file) as parquet, ExitStack() as stack:
+        kept = [stack.enter_context(_writer(parquet, sink)) for sink in (clean, quarantined)]
+        waiting: list[list[Any]] = [[], []]
+        current = 0
+        for group, base, arrow in _all(file, parquet):
+            if group != current or sum(one.nbytes for side in waiting for one in side) >= GROUP_SIZE:
+                _write(kept, waiting)
+                current = group
+            mask = held(np.arange(base, base + arrow.num_rows, dtype=np.int64))
+            for side, chosen in zip(waiting, (~mask, mask), strict=True):
+                if chosen.any():
+                    side.append(arrow if chosen.all() else arrow.filter(pa.array(chosen)))
+        _write(kept, waiting)
 
 
-def _as_list(array: Any) -> Any:
-    """A map is a list of key-value structs; list kernels do not take it as one (pyarrow 26)."""
-    entries = array.values
-    validity, offsets = array.buffers()[:2]
-    return pa.Array.from_buffers(
-        pa.list_(entries.type), len(array), [validity, offsets], offset=array.offset, children=[entries]
+def digests(file: str) -> Digests:
+    """A digest of every row."""
+    with _opened(file) as parquet:
+        for _, base, arrow in _all(file, parquet):
+            yield np.arange(base, base + arrow.num_rows, dtype=np.int64), digests_of(arrow)
+
+
+def form_of(file: str) -> bytes:
+    """What a split leaves as it is, beside rows and codecs: the schema with its metadata."""
+    with _opened(file) as parquet:
+        return bytes(parquet.schema_arrow.serialize())
+
+
+def _opened(file: str) -> Any:
+    parquet = _open(file)
+    try:
+        _check_chunks(parquet, range(parquet.metadata.num_row_groups), leaves_of(parquet.schema_arrow))
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(_bad_footer(file, error)) from error
+    return parquet
+
+
+def _all(file: str, parquet: Any) -> Iterator[tuple[int, int, Any]]:
+    """Every row with every column: row group, number of the first row, record batch of about ``BATCH_SIZE``."""
+    leaves = leaves_of(parquet.schema_arrow)
+    base, row_size = 0, 0.0
+    for group in range(parquet.metadata.num_row_groups):
+        about = parquet.metadata.row_group(group)
+        if not about.num_rows:
+            continue
+        try:
+            row_size = max(row_size, about.total_byte_size / about.num_rows + _probe(parquet, group, leaves))
+            for arrow in _record_batches(parquet, group, leaves, _rows_for(row_size)):
+                row_size = max(row_size, arrow.nbytes / max(1, arrow.num_rows))
+                yield group, base, arrow
+                base += arrow.num_rows
+        except (pa.ArrowException, OSError) as error:
+            raise DatasetError(f"{file}: row group {group} is damaged: {_first_line(error)}") from error
+
+
+def _form(footer: Any) -> dict[str, tuple[str, bool]]:
+    """Codec of each column, and whether it has a dictionary: those of the first row group."""
+    if not footer.num_row_groups:
+        return {}
+    group = footer.row_group(0)
+    chunks = [group.column(number) for number in range(group.num_columns)]
+    return {one.path_in_schema: (one.compression, one.has_dictionary_page) for one in chunks}
+
+
+CODECS = {"UNCOMPRESSED": "NONE", "LZ4_RAW": "LZ4"}
+
+
+def _writer(parquet: Any, sink: BinaryIO) -> Any:
+    footer = parquet.metadata
+    form = _form(footer)
+    metadata = footer.metadata or {}
+    return pq.ParquetWriter(
+        sink,
+        parquet.schema_arrow,
+        version=footer.format_version if footer.format_version in ("1.0", "2.4", "2.6") else "2.6",
+        compression={path: CODECS.get(codec, codec) for path, (codec, _) in form.items()} or "NONE",
+        use_dictionary=[path for path, (_, folded) in form.items() if folded] or False,
+        store_schema=b"ARROW:schema" in metadata,
+        use_compliant_nested_type=not any(".list.item" in path for path in form),
+        use_deprecated_int96_timestamps="INT96" in str(parquet.schema).upper(),
     )
 
 
-def _buffers(array: Any) -> tuple[bytes | memoryview, Positions, NDArray[np.bool_] | None]:
-    """Data, offsets of the texts that are not null, and which those are (``None`` for all)."""
-    kind = array.type
-    if pa.types.is_dictionary(kind):
-        array = array.dictionary_decode()
-    elif pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
-        array = array.cast(pa.large_binary())
-    valid = None
-    if array.null_count:
-        valid = array.is_valid().to_numpy(zero_copy_only=False)
-    data, offsets = _extents(array)
-    if valid is not None:
-        if (np.diff(offsets)[~valid] == 0).all():
-            offsets = np.append(offsets[:-1][valid], offsets[-1])
-        else:  # a null that covers bytes: they have to be cut out
-            data, offsets = _extents(array.drop_null())
-    return data, offsets, valid
-
-
-def _extents(array: Any) -> tuple[bytes | memoryview, Positions]:
-    wide = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
-    _, offsets, data = array.buffers()
-    if offsets is None or not len(array):
-        return b"", np.zeros(1, np.int64)
-    narrow = np.frombuffer(offsets, np.int64 if wide else np.int32)
-    extent = narrow[array.offset : array.offset + len(array) + 1].astype(np.int64, copy=False)
-    return b"" if data is None else memoryview(data).cast("B"), extent
+def _write(kept: list[Any], waiting: list[list[Any]]) -> None:
+    for writer, side in zip(kept, waiting, strict=True):
+        if side:
+            table = pa.Table.from_batches(side)
+            writer.write_table(table, row_group_size=table.num_rows)
+            side.clear()

@@ -63,10 +63,11 @@ def parse(unit: WorkUnit, block: bytes, position: int, row: int, line: int) -> t
     if not lines[-1]:
         lines.pop()
     del block
-    select = _selector(unit.columns)
+    select = selector(unit.columns)
     flat: dict[str, Sink | None] = {}
     sinks: dict[tuple[str, int], Sink] = {}
     skipped: list[Skipped] = []
+    skipped_rows: list[int] = []
     first_row, nulls = row, 0
     at, counted = position, 0
     for number, text in enumerate(lines):
@@ -82,7 +83,7 @@ def parse(unit: WorkUnit, block: bytes, position: int, row: int, line: int) -> t
             elif type(value) is not dict:
                 raise NotARow(f"not an object but {_kind(value)}")
             if any(type(item) is dict or type(item) is list for item in value.values()):
-                for field, ordinals, leaf in _leaves(value, select):
+                for field, ordinals, leaf in leaves(value, select):
                     if leaf is None:
                         nulls += 1
                         continue
@@ -111,9 +112,10 @@ def parse(unit: WorkUnit, block: bytes, position: int, row: int, line: int) -> t
             counted = number
             where = f"line {line + number}" if unit.first == 0 else f"byte {at}"
             skipped.append(Skipped(f"{unit.file} {where}", str(error)))
+            skipped_rows.append(row)
         row += 1
-    texts = tuple(_texts(field, depth, sinks[field, depth]) for field, depth in sorted(sinks))
-    return Batch(row - first_row, nulls, tuple(skipped), texts, 0), len(lines)
+    texts = tuple(texts_of(field, depth, sinks[field, depth]) for field, depth in sorted(sinks))
+    return Batch(row - first_row, nulls, tuple(skipped), texts, 0, tuple(skipped_rows)), len(lines)
 
 
 def _decode_again(text: bytes) -> Any:
@@ -134,7 +136,7 @@ def _kind(value: Any) -> str:
     return {list: "an array", bool: "a boolean"}.get(type(value), "a number")
 
 
-def _leaves(row: dict[str, Any], select: Callable[[str], str]) -> list[Leaf]:
+def leaves(row: dict[str, Any], select: Callable[[str], str]) -> list[Leaf]:
     """The chosen texts and nulls of a row, in order. Not recursive, so that no row can exhaust the stack."""
     found: list[Leaf] = []
     todo: list[tuple[str, tuple[int, ...], int, Any]] = [(key, (), 1, row[key]) for key in reversed(row)]
@@ -159,8 +161,8 @@ def _leaves(row: dict[str, Any], select: Callable[[str], str]) -> list[Leaf]:
     return found
 
 
-def _selector(columns: Sequence[str]) -> Callable[[str], str]:
-    """Whether a field is to be read, lies above one that is, or is to be passed over."""
+def selector(columns: Sequence[str]) -> Callable[[str], str]:
+    """What tells whether a field is to be read, lies above one that is, or is to be passed over."""
     if not columns:
         return lambda path: READ
     known: dict[str, str] = {}
@@ -180,7 +182,8 @@ def _selector(columns: Sequence[str]) -> Callable[[str], str]:
     return select
 
 
-def _texts(field: str, depth: int, sink: Sink) -> Texts:
+def texts_of(field: str, depth: int, sink: Sink) -> Texts:
+    """What a sink has gathered."""
     count = len(sink.texts)
     offsets = np.zeros(count + 1, np.int64)
     np.cumsum(np.fromiter(map(len, sink.texts), np.int64, count), out=offsets[1:])

@@ -7,7 +7,7 @@ Arrow maps ``m[].key`` and ``m[].value``. Every ``[]`` is one list level; the or
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,21 +30,22 @@ class WorkUnit(msgspec.Struct, frozen=True):
     """A part of one file that is read, scanned and resumed as a whole."""
 
     file: str
-    """As the user gave it or as found; a relative path stays relative."""
+    """As the user gave it or as found; a relative path stays relative. A tree of text files ends in ``/``."""
     format: str
-    """``parquet`` or ``jsonl``."""
+    """A key of ``dataset.FORMATS``."""
     first: int
-    """Parquet: first row group. JSONL: first byte; the unit owns the lines that start in its range."""
+    """Parquet: first row group. Arrow file: first record batch. Text tree: first file of its listing. Arrow stream,
+    JSONL, CSV, tar: first byte; the unit owns the lines (JSONL) or records that start in its range."""
     last: int
     """The end of the range, exclusive; the whole file where it is compressed or not UTF-8."""
     rows: int
-    """Rows by the footer; -1 for JSONL, which has to be read to be counted."""
+    """Rows by the footer or listing; -1 where the file has to be read to be counted."""
     size: int
     """Bytes of the file to read; the ``size`` of its batches adds up to it."""
     stamp: str
     """Changes when the file changes."""
     columns: tuple[str, ...]
-    """Parquet: the leaf fields to read. JSONL: the choice as given, empty for every field."""
+    """Parquet, Arrow, CSV: the leaf fields to read. Others: the choice as given, empty for every field."""
 
 
 class Texts(NamedTuple):
@@ -58,18 +59,31 @@ class Texts(NamedTuple):
     """The row of each text, counted from 0 within the unit."""
     ordinals: NDArray[np.int64]
     """List positions, one line for each text, one column for each ``[]`` of ``field``."""
+    names: tuple[str, ...] = ()
+    """Text trees: the path of each text below the tree's folder; empty for everything else."""
 
 
 class Batch(NamedTuple):
     """What was read in one step. The rows of a unit's batches add up to the rows of the unit."""
 
     rows: int
-    """Rows this batch covers, skipped ones included; blank lines of JSONL are no rows."""
+    """Rows this batch covers, skipped ones included; blank lines of JSONL and CSV are no rows."""
     nulls: int
-    """Nulls where a text could be: once for each leaf field below in Parquet, once each in JSONL."""
+    """Nulls where a text could be: once for each leaf field below in Parquet and Arrow, once each in JSONL; in text
+    trees and tar, files that by their names hold no text (pictures, sound, compiled code)."""
     skipped: tuple[Skipped, ...]
     texts: tuple[Texts, ...]
     size: int
+    skipped_rows: tuple[int, ...] = ()
+    """The row of each of ``skipped``, counted from 0 within the unit."""
+
+
+Held = Callable[["NDArray[np.int64]"], "NDArray[np.bool_]"]
+"""Which of these rows (counted through the file; -1 for what belongs to the file as a whole) are held back."""
+
+Digests = Iterator[tuple["NDArray[np.int64]", "NDArray[np.uint64]"]]
+"""What a file holds, in order: for each piece its row (counted through the file; -1 for what belongs to the file as a
+whole, as a header does) and its digest, two words of 64 bits. The pieces of a row stand together."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -103,6 +117,24 @@ def field_name(template: str, ordinals: Iterable[int]) -> str:
         position = next(positions, None)
         name += ("[]" if position is None else f"[{position}]") + part
     return name
+
+
+def field_of(texts: Texts, number: int) -> str:
+    """The field of one text: its template with the positions filled in; in a text tree, the path below the tree."""
+    return texts.names[number] if texts.names else field_name(texts.field, texts.ordinals[number])
+
+
+def address_of(file: str, field: str) -> tuple[str, str]:
+    """File and field as an address shows them: a text of a tree is known by its own path and has no field."""
+    return ((file + field).removeprefix("./"), "") if file.endswith("/") else (file, field)
+
+
+def printable(name: str) -> str:
+    """A name that somebody else chose, as messages and addresses show it: no control character, valid UTF-8."""
+    if name.isprintable():
+        return name
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in name)
+    return shown.encode("utf-8", "backslashreplace").decode()
 
 
 def is_chosen(template: str, column: str) -> bool:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from provenance import dataset
-from provenance.dataset import jsonl
+from provenance.dataset import jsonl, packing
 from provenance.errors import DatasetError
 from provenance.model import Skipped
 
@@ -228,7 +228,7 @@ def test_batches_and_pieces_smaller_than_a_line_change_nothing(tmp_path: Path, m
     expected = leaves_of(path)
     for size in (1, 7, 64, 1000):
         for name in ("BATCH_SIZE", "READ_SIZE", "TAIL_SIZE", "UNPACK_SIZE"):
-            monkeypatch.setattr(jsonl, name, size)
+            monkeypatch.setattr(jsonl if hasattr(jsonl, name) else packing, name, size)
         assert expected == leaves_of(path)
         assert expected == leaves_of(packed)
 

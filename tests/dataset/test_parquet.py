@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from provenance import dataset
-from provenance.dataset import parquet
+from provenance.dataset import columns as arrays
 from provenance.errors import DatasetError
 
 Leaf = tuple[int, str, tuple[int, ...], bytes]
@@ -143,7 +143,7 @@ def test_nulls_are_counted_at_every_level(tmp_path: Path) -> None:
 def test_a_null_that_covers_bytes_is_cut_out() -> None:
     offsets = pa.py_buffer(np.array([0, 2, 5, 6], np.int32))
     array = pa.Array.from_buffers(pa.string(), 3, [pa.py_buffer(b"\x05"), offsets, pa.py_buffer(b"aaXXXb")])
-    batch = parquet._batch(pa.record_batch({"t": array}), [parquet.Leaf(0, "t", pa.string())], base=10, size=0)
+    batch = arrays.batch_of(pa.record_batch({"t": array}), [arrays.Leaf(0, "t", pa.string())], base=10, size=0)
     (texts,) = batch.texts
     got = [bytes(texts.data[a:b]) for a, b in zip(texts.offsets, texts.offsets[1:], strict=False)]
     assert (got, texts.rows.tolist(), batch.nulls) == ([b"aa", b"b"], [10, 12], 1)
@@ -151,7 +151,7 @@ def test_a_null_that_covers_bytes_is_cut_out() -> None:
 
 def test_texts_of_a_plain_column_are_not_copied() -> None:
     array = pa.array(["x" * 1000, "y" * 1000])
-    batch = parquet._batch(pa.record_batch({"t": array}), [parquet.Leaf(0, "t", pa.string())], base=0, size=0)
+    batch = arrays.batch_of(pa.record_batch({"t": array}), [arrays.Leaf(0, "t", pa.string())], base=0, size=0)
     assert array.buffers()[2].address == np.frombuffer(batch.texts[0].data, np.uint8).ctypes.data
 
 
@@ -261,11 +261,11 @@ def test_random_nested_tables_read_as_a_naive_walk_reads_them(
 def test_sliced_record_batches_read_as_a_naive_walk_reads_them(rows: list[dict[str, Any]], cut: int) -> None:
     text_schema = pa.schema([field for field in schema if field.name != "number"])
     arrow = pa.RecordBatch.from_pylist(rows, schema=text_schema).slice(cut)
-    fields = [leaf for field in text_schema for leaf in parquet._leaves_below(field.name, field.type)]
-    leaves = [parquet.Leaf(i, path, kind) for i, (path, kind) in enumerate(fields)]
+    fields = [leaf for field in text_schema for leaf in arrays.leaves_below(field.name, field.type)]
+    leaves = [arrays.Leaf(i, path, kind) for i, (path, kind) in enumerate(fields)]
     got = [
         (row, t.field, tuple(t.ordinals[i].tolist()), bytes(t.data[t.offsets[i] : t.offsets[i + 1]]))
-        for t in parquet._batch(arrow, leaves, base=0, size=0).texts
+        for t in arrays.batch_of(arrow, leaves, base=0, size=0).texts
         for i, row in enumerate(t.rows.tolist())
     ]
     assert expected_leaves(pa.Table.from_batches([arrow])) == sorted(got)

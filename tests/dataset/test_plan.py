@@ -49,14 +49,15 @@ def test_folders_are_searched_and_sorted_and_hidden_names_left_out() -> None:
         "d/README.md",
         "d/c.zst",
     )
-    assert dataset.discover(["d"]) == ["d/a/y.JSON", "d/a/z.ndjson.gz", "d/b.jsonl"]
+    assert dataset.discover(["d"]) == ["d/a/y.JSON", "d/a/z.ndjson.gz", "d/b.jsonl", "d/"]
 
 
 def test_globs_folders_and_files_together_name_each_file_once() -> None:
     touch("d/a.jsonl", "d/e/b.jsonl", "d/notes.txt", content=b'{"t":1}')
     touch("d/readme.md", content=b"# words")
-    assert dataset.discover(["./d/e/b.jsonl", "d/**/*.jsonl", "d", "d/a.jsonl"]) == ["d/e/b.jsonl", "d/a.jsonl"]
-    assert dataset.discover(["d/*"]) == ["d/a.jsonl", "d/e/b.jsonl", "d/notes.txt"]
+    expected = ["d/e/b.jsonl", "d/a.jsonl", "d/"]
+    assert expected == dataset.discover(["./d/e/b.jsonl", "d/**/*.jsonl", "d", "d/a.jsonl"])
+    assert dataset.discover(["d/*"]) == ["d/a.jsonl", "d/e/b.jsonl", "d/notes.txt", "d/readme.md"]
     assert [str(Path("d/a.jsonl").absolute())] == dataset.discover([os.path.abspath("d/a.jsonl")])
 
 
@@ -87,7 +88,7 @@ def test_an_unknown_suffix_is_recognised_by_content() -> None:
         ("gone.jsonl", "gone.jsonl: no such file or folder (check the path)"),
         ("empty", "empty: no dataset files in this folder (expected .parquet,"),
         ("*.parquet", "*.parquet: no dataset files match (expected .parquet,"),
-        ("notes.md", "notes.md: neither Parquet nor JSONL (convert it to one of them)"),
+        ("sound.raw", "sound.raw: of no format that is read (convert it, or leave it out)"),
         ("s3://b/k.parquet", "s3://b/k.parquet: remote files are not read (copy or mount them first)"),
         (
             "array.json",
@@ -98,7 +99,7 @@ def test_an_unknown_suffix_is_recognised_by_content() -> None:
 )
 def test_what_cannot_be_found_or_used_is_said(path: str, message: str) -> None:
     Path("empty").mkdir()
-    touch("notes.md", content=b"# words")
+    touch("sound.raw", content=b"\0\1" * 20)
     touch("array.json", content=b'\xef\xbb\xbf \n[{"t":"a"}]')
     touch("array.json.gz", content=gzip.compress(b"[1]"))
     with pytest.raises(DatasetError) as caught:
