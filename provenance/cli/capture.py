@@ -23,4 +23,8 @@ def command(assistant: str, event: str | None) -> None:
       provenance capture claude-code < payload.json
       provenance capture git post-commit
     """
-    raise click.UsageError(f"{assistant} {event or ''}: is called by the hooks that 'provenance init' writes")
+    if assistant != "git":
+        raise click.UsageError(f"{assistant} {event or ''}: is called by the hooks that 'provenance init' writes")
+    from provenance import githook
+
+    raise click.exceptions.Exit(githook.main(event or ""))
