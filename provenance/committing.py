@@ -1,7 +1,9 @@
-"""What commits, the staging area and the working tree add, against the index: only added lines, in their context.
+"""What commits, the staging area and the working tree add, against records and index: only added lines.
 
-A unit is one stretch of added lines with some lines around it, so that a copy is seen whole where its ends were there
-before; a match stands where enough of what it verifies was added. It judges by the policy given and keeps no state.
+What the ledger and the captures of the store record of added lines is told first, by content, however short it is. For
+the index a unit is one stretch of added lines with some lines around it, so that a copy is seen whole where its ends
+were there before; a match stands where enough of what it verifies was added. It judges by what it is given and keeps
+no state.
 """
 
 from __future__ import annotations
@@ -12,10 +14,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from provenance import fingerprint, git, matching, policy
+from provenance import fingerprint, git, hints, matching
 from provenance.index import Index
-from provenance.model import Address, Match, Skipped
-from provenance.policy import Finding, Policy
+from provenance.model import Address, Grade, Match, Origin, Similarity, Skipped, Status
+from provenance.policy import Finding, Judging
+from provenance.tagging import lines as tags
 
 CONTEXT = 12
 """Lines around added ones that a unit holds, and of how many between two stretches one unit is made."""
@@ -115,8 +118,116 @@ def _lines(data: bytes) -> list[bytes]:
     return [line + b"\n" for line in data.split(b"\n")[:-1]] + [data.rpartition(b"\n")[2]]
 
 
-def check(files: Iterable[Added], index: Index, rules: Policy, similar: bool = False) -> Iterator[Finding]:
-    """The findings of what was added, in order; lines are those of the files."""
+def check(
+    files: Iterable[Added], index: Index | None, judge: Judging, store: Path | None = None, similar: bool = False
+) -> Iterator[Finding]:
+    """The findings of what was added: by the records of a store, by the index, and of the files that declare
+    themselves in what was added, each in order; lines are those of the files.
+
+    What is recorded is not told again by the index. StoreError where store or index is damaged.
+    """
+    files = list(files)
+    recorded: dict[str, set[str]] = {}
+    if store is not None:
+        for file, matches in _recorded(files, store, index):
+            recorded[file.path] = {one.ingredient for one in matches}
+            yield _finding(file, matches, judge)
+    if index is not None:
+        yield from _matched(files, index, judge, recorded, similar)
+    for file in files:
+        declared = _declared(file)
+        if declared:
+            yield _finding(file, declared, judge)
+
+
+def _finding(file: Added, matches: tuple[Match, ...], judge: Judging) -> Finding:
+    """Of all that a change adds to a file."""
+    text = _text(file)
+    return judge(Address(file.path, 0, ""), fingerprint.exact_digest(text).hex(), _tokens(text), matches)
+
+
+def _text(file: Added) -> bytes:
+    rows = _lines(file.data)
+    return b"".join(rows[line - 1] for hunk in file.hunks for line in _numbers(hunk))
+
+
+def _recorded(files: list[Added], store: Path, index: Index | None) -> Iterator[tuple[Added, tuple[Match, ...]]]:
+    """The files of which added lines are recorded, with a match an output."""
+    asked = [
+        tags.Text((file.path,), file.data, {at: "" for hunk in file.hunks for at in _numbers(hunk)}) for file in files
+    ]
+    found = tags.find(asked, store, settled=index is None or not _covers(index, store))
+    for file, lines in zip(files, found.lines, strict=True):
+        if lines:
+            by_output: dict[str, dict[int, tags.Tag]] = {}
+            for line, tag in sorted(lines.items()):
+                by_output.setdefault(tag.ingredient, {})[line] = tag
+            yield file, tuple(_match(file, of, found.known[name]) for name, of in by_output.items())
+
+
+def _covers(index: Index, store: Path) -> bool:
+    """Whether the index is the store's own and no younger ingredient lies beside it."""
+    if index.path.resolve() != (store / "index").resolve():
+        return False
+    made = (index.path / "manifest.json").stat().st_mtime_ns
+    return all(file.stat().st_mtime_ns <= made for file in (store / "store").rglob("*") if file.is_file())
+
+
+def _numbers(hunk: git.Hunk) -> range:
+    return range(hunk.first, hunk.first + len(hunk.lines))
+
+
+def _match(file: Added, lines: dict[int, tags.Tag], known: tags.Known) -> Match:
+    """Added lines that are recorded as one output."""
+    runs: list[list[int]] = []
+    for line in lines:
+        if runs and line == runs[-1][-1] + 1:
+            runs[-1].append(line)
+        else:
+            runs.append([line])
+    longest = max(runs, key=lambda run: sum(lines[line].tokens for line in run))
+    rows = _lines(file.data)
+    start = sum(map(len, rows[: longest[0] - 1]))
+    similarity = min((tag.similarity for tag in lines.values()), key=tuple(Similarity).index)
+    tokens = sum(tag.tokens for tag in lines.values())
+    return Match(
+        ingredient=next(iter(lines.values())).ingredient,
+        origin=Origin(**known.origin),
+        evidence=known.evidence,
+        kind="output",
+        status=Status.UNKNOWN,
+        path="",
+        similarity=similarity,
+        grade=_grade(similarity, tokens),
+        tokens=tokens,
+        verbatim=0 if similarity is Similarity.RENAMED else tokens,
+        run=sum(lines[line].tokens for line in longest),
+        rarity=1,
+        unit_coverage=min(1.0, tokens / max(1, _tokens(_text(file)))),
+        ingredient_coverage=0.0,
+        jaccard=0.0,
+        start=start,
+        end=start + sum(len(rows[line - 1]) for line in longest),
+        first_line=longest[0],
+        last_line=longest[-1],
+        ingredient_start=0,
+        ingredient_end=0,
+        others=0,
+    )
+
+
+def _grade(similarity: Similarity, tokens: int) -> Grade:
+    """A recorded edit is a copy however short; what is only alike must be as long as the promise."""
+    if similarity is Similarity.RECORDED:
+        return Grade.COPIED
+    if tokens < fingerprint.RECIPE.t:
+        return Grade.IDIOM
+    return Grade.NEAR_COPY if similarity is Similarity.RENAMED else Grade.COPIED
+
+
+def _matched(
+    files: list[Added], index: Index, judge: Judging, recorded: dict[str, set[str]], similar: bool
+) -> Iterator[Finding]:
     import numpy as np
 
     every = [unit for file in files for unit in units(file)]
@@ -126,11 +237,25 @@ def check(files: Iterable[Added], index: Index, rules: Policy, similar: bool = F
     _, found = matching.match(b"".join(unit.text for unit in every), offsets, index, similar)
     for one in found:
         unit = every[one.unit]
-        matches = tuple(_placed(match, unit) for match in one.matches if _is_new(match, unit))
+        told = recorded.get(unit.path, ())
+        matches = tuple(
+            _placed(match, unit) for match in one.matches if match.ingredient not in told and _is_new(match, unit)
+        )
         if matches:
             text = b"\n".join(unit.text[first:end] for first, end in unit.added)
             content = fingerprint.exact_digest(text).hex()
-            yield policy.judge(Address(unit.path, 0, ""), content, one.tokens, matches, rules)
+            yield judge(Address(unit.path, 0, ""), content, one.tokens, matches)
+
+
+def _declared(file: Added) -> tuple[Match, ...]:
+    """What a changed file says of itself in lines that were added: of a transcript, any of them."""
+    if not hints.may_declare(file.data):
+        return ()
+    from provenance import signals
+
+    added = [(hunk.first, hunk.first + len(hunk.lines) - 1) for hunk in file.hunks if hunk.lines]
+    said = signals.matches(file.data)
+    return tuple(one for one in said if any(one.first_line <= end and first <= one.last_line for first, end in added))
 
 
 def _is_new(match: Match, unit: Unit) -> bool:

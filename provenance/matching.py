@@ -219,8 +219,8 @@ class _Rarity:
             count.append(totals)
         everywhere = np.concatenate([*where, np.empty(0, np.int64)])
         self.where = segment.distinct(everywhere)
-        at = np.searchsorted(self.where, everywhere)
-        self.count = np.bincount(at, np.concatenate([*count, np.empty(0)]), len(self.where)).astype(np.int64)
+        places = np.searchsorted(self.where, everywhere)
+        self.count = np.bincount(places, np.concatenate([*count, np.empty(0)]), len(self.where)).astype(np.int64)
 
     def least(self, unit: int, positions: list[int]) -> int:
         """Of the rarest of these grams of a unit."""

@@ -11,7 +11,7 @@ import pytest
 from provenance import committing, policy
 from provenance.index import Index
 from provenance.model import Skipped
-from provenance.policy import Finding
+from provenance.policy import Finding, Judging
 from tests.making import code, ingredient, opened
 
 
@@ -53,8 +53,8 @@ def index(tmp_path: Path) -> Index:
 
 def found(added: object, index: Index) -> list[tuple[str, int, int, str]]:
     files = [one for one in added if isinstance(one, committing.Added)]  # type: ignore[attr-defined]
-    rules = policy.load("clean-room").policy
-    findings: list[Finding] = list(committing.check(files, index, rules))
+    judge = Judging(policy.load("clean-room").policy)
+    findings: list[Finding] = list(committing.check(files, index, judge))
     return [
         (one.address.file, match.match.first_line, match.match.last_line, str(one.verdict))
         for one in findings

@@ -27,6 +27,7 @@ DOERS = {
     "setup",
     "git",
     "signals",
+    "hints",
     "terms",
 }
 JOINERS = {
@@ -47,6 +48,9 @@ JOINERS = {
     "background",
     "checking",
     "signatures",
+    "contamination",
+    "declarations",
+    "enforcing",
 }
 TOP = {"cli", "__main__"}
 STOREYS = {**dict.fromkeys(WORDS, 0), **dict.fromkeys(DOERS, 1), **dict.fromkeys(JOINERS, 2), **dict.fromkeys(TOP, 3)}

@@ -30,9 +30,19 @@ COMMANDS = {
     "scan": "Look for indexed outputs in datasets; leaves facts, judges nothing.",
     "judge": "Judge a finished scan by a policy, without reading the dataset.",
     "gate": "Scan and judge: the command for a pipeline.",
+    "policy": "Test, explain, compare and check policies and waivers.",
+    "baseline": "Adopt the tool on old data: known findings fail no run, and wait for a decision.",
+    "tag": "Write down with each commit which of its lines are recorded as whose.",
+    "blame": "Line by line, which assistant a file is recorded from.",
+    "terms": "What providers' terms say of outputs: by channel, plan, day and use.",
     "ledger": "Verify the ledger, sign its state, prove an entry.",
+    "hook": "Keep assistants out of restricted zones: the hook that asks, and a way to try it.",
     "demo": "The main job in small, on data made on the spot.",
 }
+
+
+EXTRA = {"numpy": "data", "pyarrow": "data", "duckdb": "data", "securesystemslib": "sign", "cryptography": "sign"}
+"""Modules that a light installation does without, and the extra that brings each."""
 
 
 class Commands(click.Group):
@@ -109,14 +119,19 @@ def main() -> NoReturn:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         code = _say(f"{place}{error.strerror or error} (nothing half-written was kept; mend it and run again)")
-    except Exception:
-        traceback.print_exc()
-        click.echo("this is a bug in provenance: please report the lines above", err=True)
-        code = 3
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name in EXTRA:
+            extra = EXTRA[error.name]
+            code = _say(f"needs {error.name}, which is not installed (pip install 'provenance-cleanroom[{extra}]')")
+        else:
+            traceback.print_exc()
+            click.echo("this is a bug in provenance: please report the lines above", err=True)
+            code = 3
     sys.exit(code)
 
 
 def _say(message: str) -> int:
     for line in message.splitlines():
-        click.echo(f"error: {line}", err=True)
+        shown = line if line.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+        click.echo(f"error: {shown}", err=True)
     return 2

@@ -6,27 +6,32 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from provenance.cli import options
+from provenance.cli import options, outputs
+from provenance.cli.policy import weigh, weighing
 
 if TYPE_CHECKING:
     from provenance.committing import Added
     from provenance.index import Index
-    from provenance.policy import Finding, Policy
+    from provenance.model import Skipped
+    from provenance.policy import Finding, Judging
+    from provenance.report.checked import Looked
 
 
 @click.command(name="check")
 @options.store
 @options.index
 @options.policy
+@weighing
 @click.option("--staged", is_flag=True, help="Check what is staged for the next commit: added lines alone.")
 @click.option("--commits", "revisions", metavar="A..B", help="Check what each of these commits adds.")
 @click.option("--worktree", is_flag=True, help="Check what the working tree adds to HEAD, untracked files included.")
 @click.option("--no-similar", is_flag=True, help="Leave out whole-text similarity (MinHash).")
 @click.option("--idioms", is_flag=True, help="List texts too that share idioms only.")
+@outputs.option
 @click.argument("texts", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
 def command(
     store: Path,
@@ -37,51 +42,103 @@ def command(
     worktree: bool,
     no_similar: bool,
     idioms: bool,
+    specs: tuple[str, ...],
     texts: tuple[Path, ...],
+    **given: Any,
 ) -> None:
     """Check text files, or what a commit adds: exit code 0 lets them pass, 1 blocks them.
 
     Each file is one text, whatever it holds (- is standard input); folders are not descended. Of commits, the staging
-    area and the working tree only added lines count, in their context. Nothing to say, nothing printed. Datasets with
-    rows are for 'provenance gate'.
+    area and the working tree only added lines count, in their context: first what the store's own records say of
+    them, however short they are, then what the index finds; without an index the records alone. Nothing to say,
+    nothing printed. Datasets with rows are for 'provenance gate'.
 
     \b
     Examples:
       provenance check src/parser.py
       git show HEAD:src/parser.py | provenance check -
       provenance check --staged
-      provenance check --commits origin/main..HEAD
+      provenance check --commits origin/main..HEAD --output github
     """
     from provenance import index, policy
     from provenance.report import text
 
     if (len(texts) > 0) + staged + worktree + (revisions is not None) != 1:
         raise click.UsageError("name files, or one of --staged, --commits and --worktree")
-    rules = policy.load(policy_name).policy
-    opened = index.Index(options.index_of(index_path, store))
-    blocked = False
-    if texts:
+    root = "" if texts else str(_root())
+    store = store if texts else _store(store, Path(root))
+    weighed = weigh(policy.load(policy_name), store, **given, root=root)
+    folder = options.index_of(index_path, store)
+    records = not texts and any((store / name).is_dir() for name in ("store", "captures", "ledger"))
+    opened = index.Index(folder) if index_path is not None or not records or folder.exists() else None
+    seen = _Seen([], []) if specs else None
+    if opened is not None and texts:
         from provenance.checking import check
 
-        findings = check(_read(texts), opened, rules, not no_similar)
+        findings = check(_read(texts, seen), opened, weighed.judge, not no_similar)
     else:
-        findings = _changes(staged, revisions, opened, rules)
+        findings = _changes(staged, revisions, opened, weighed.judge, store if records else None, seen)
+    aside = outputs.printed(specs)
+    found = []
     for finding in findings:
-        blocked |= policy.fails(finding.verdict)
+        found.append(finding)
         if idioms or not text.is_idiom(finding):
-            click.echo(options.styled(finding.verdict, list(text.finding_lines(finding))))
-    raise click.exceptions.Exit(1 if blocked else 0)
+            click.echo(options.styled(finding.verdict, list(text.finding_lines(finding))), err=aside)
+    if seen is not None:
+        from provenance.report import checked
+
+        outputs.write(checked.report(found, seen.looked, seen.skipped, weighed.policy, opened, store), specs)
+    failed = [one for one in found if policy.fails(one.verdict)]
+    if failed and not texts:
+        _say_next(failed[0], store, aside)
+    raise click.exceptions.Exit(1 if failed else 0)
 
 
-def _read(paths: tuple[Path, ...]) -> Iterator[tuple[str, bytes]]:
+def _root() -> Path:
+    from provenance import git
+
+    return git.root(Path.cwd())
+
+
+def _store(store: Path, root: Path) -> Path:
+    """The store as named, else the repository's own, wherever in it the command runs."""
+    return store if store.is_dir() or store.is_absolute() else root / store
+
+
+def _say_next(finding: Finding, store: Path, aside: bool) -> None:
+    """What the person at the commit can do now."""
+    for line in (
+        "What next: write these lines by hand or leave them out. Or ask who keeps the policy: with a reason, an",
+        f"approver and a last day, {store / 'waivers.yaml'} can set {finding.id} aside (docs/policy.md#waivers).",
+    ):
+        click.echo(line, err=aside)
+
+
+class _Seen(NamedTuple):
+    """What was looked at and what could not be, noted where an output asks for it."""
+
+    looked: list[Looked]
+    skipped: list[Skipped]
+
+
+def _read(paths: tuple[Path, ...], seen: _Seen | None) -> Iterator[tuple[str, bytes]]:
     for path in paths:
-        if str(path) == "-":
-            yield "standard input", sys.stdin.buffer.read()
-        else:
-            yield str(path), path.read_bytes()
+        name, data = ("standard input", sys.stdin.buffer.read()) if str(path) == "-" else (str(path), path.read_bytes())
+        if seen is not None:
+            from provenance.report import checked
+
+            seen.looked.append(checked.whole(name, data))
+        yield name, data
 
 
-def _changes(staged: bool, revisions: str | None, index: Index, rules: Policy) -> Iterator[Finding]:
+def _changes(
+    staged: bool,
+    revisions: str | None,
+    index: Index | None,
+    judge: Judging,
+    store: Path | None,
+    seen: _Seen | None,
+) -> Iterator[Finding]:
     """The findings of what git says is added; what cannot be looked at is said on standard error."""
     from provenance import committing
     from provenance.model import Skipped
@@ -97,9 +154,15 @@ def _changes(staged: bool, revisions: str | None, index: Index, rules: Policy) -
     for one in added:
         if isinstance(one, Skipped):
             click.secho(f"note: {_plain(one.where)}: not looked at: {one.reason}", fg="yellow", err=True)
+            if seen is not None:
+                seen.skipped.append(one)
         else:
             files.append(one)
-    return committing.check(files, index, rules)
+    if seen is not None:
+        from provenance.report import checked
+
+        seen.looked.extend(map(checked.added, files))
+    return committing.check(files, index, judge, store)
 
 
 def _plain(name: str) -> str:

@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 import click
 
+from provenance import policy
 from provenance.cli import ingest as ingesting
 from provenance.cli import judge, scan
+from provenance.cli.policy import weigh
 
 ROWS = 120
 LARGEST = 40_000
@@ -55,7 +57,7 @@ def command(out: Path | None) -> None:
     planted = _make_dataset(dataset, transcripts)
     _step(f"provenance gate {dataset} --policy clean-room --store {store} --out {run}")
     scan.run((str(dataset),), store / "index", run, (), False, 1, False)
-    code = judge.judge(run, "clean-room", store / "index", store, 20, False)
+    code = judge.judge(run, weigh(policy.load("clean-room"), store), store / "index", store, 20, False)
     missed = _missed(run, planted)
     click.echo()
     click.echo(

@@ -3,51 +3,82 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from provenance.cli import options
+from provenance.cli import options, outputs
+from provenance.cli.policy import weigh, weighing
+
+if TYPE_CHECKING:
+    from provenance.cli.policy import Weighing
 
 
 @click.command(name="judge")
 @click.argument("scan", type=click.Path(path_type=Path))
 @options.policy
+@weighing
 @options.store
 @options.index
 @options.showing
-def command(scan: Path, policy_name: str, store: Path, index_path: Path | None, show: int, idioms: bool) -> None:
+@outputs.option
+def command(
+    scan: Path,
+    policy_name: str,
+    store: Path,
+    index_path: Path | None,
+    show: int,
+    idioms: bool,
+    specs: tuple[str, ...],
+    **given: Any,
+) -> None:
     """Judge the finished scan in folder SCAN by a policy; the dataset is not read.
 
     Writes report.json and findings.parquet into the folder. Exit code 1 means the policy blocks.
 
     \b
-    Example:
+    Examples:
       provenance judge provenance-scan --policy my-policy.yaml
+      provenance judge provenance-scan --output sarif=provenance.sarif --output github
     """
-    code = judge(scan, policy_name, options.index_of(index_path, store), store, show, idioms)
+    from provenance import policy
+
+    weighed = weigh(policy.load(policy_name), store, **given)
+    code = judge(scan, weighed, options.index_of(index_path, store), store, show, idioms, specs)
     raise click.exceptions.Exit(code)
 
 
-def judge(out: Path, policy_name: str, index_path: Path, store: Path, show: int, idioms: bool) -> int:
-    """Judge, print, and say the exit code."""
+def judge(
+    out: Path,
+    weighed: Weighing,
+    index_path: Path,
+    store: Path,
+    show: int,
+    idioms: bool,
+    specs: tuple[str, ...] = (),
+) -> int:
+    """Judge, print, write the outputs, and say the exit code."""
     from provenance import index, policy
     from provenance.errors import StoreError
     from provenance.report import collect, text
     from provenance.scan import load
 
-    loaded = policy.load(policy_name)
+    found = load(out).index
     try:
-        same = index.info(index_path).digest == load(out).index
+        same = index.info(index_path).digest == found
     except StoreError:
         same = False
-        load(out)
-    report = collect.collect(out, loaded, index_path if same else None, store)
+    report = collect.collect(
+        out, weighed.policy, index_path if same else None, store, weighed.judge, weighed.judged(found)
+    )
+    aside = outputs.printed(specs)
     for verdict, lines in text.findings(report, show, idioms):
-        click.echo(options.styled(verdict, lines))
+        click.echo(options.styled(verdict, lines), err=aside)
     for line in text.summary(report):
-        click.echo(line)
-    click.echo(report.promise)
-    click.echo(f"report: {out / 'report.json'}; every finding: {out / 'findings.parquet'}")
+        click.echo(line, err=aside)
+    click.echo(report.promise, err=aside)
+    click.echo(f"report: {out / 'report.json'}; every finding: {out / 'findings.parquet'}", err=aside)
     colour = options.COLOURS[report.verdict]
-    click.secho(f"verdict: {report.verdict}", fg=colour, bold=True)
+    click.secho(f"verdict: {report.verdict}", fg=colour, bold=True, err=aside)
+    outputs.write(report, specs)
     return 1 if policy.fails(report.verdict) else 0

@@ -341,8 +341,12 @@ def distinct(values: NDArray[Any]) -> NDArray[Any]:
     """The different values, ascending: ``np.unique``, which imports numpy.ma for it (30 ms of a check of 350)."""
     import numpy as np
 
-    ordered = np.sort(values)
-    return ordered[np.concatenate([np.ones(min(1, len(ordered)), np.bool_), ordered[1:] != ordered[:-1]])]
+    ordered: NDArray[Any] = np.sort(values)
+    different: NDArray[np.bool_] = np.concatenate(
+        [np.ones(min(1, len(ordered)), np.bool_), ordered[1:] != ordered[:-1]]
+    )
+    found: NDArray[Any] = ordered[different]
+    return found
 
 
 def tokens_of(postings: NDArray[Any]) -> NDArray[np.uint64]:

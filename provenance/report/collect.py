@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,10 @@ import msgspec
 
 from provenance import entries, files, index, policy, scan
 from provenance.fingerprint import RECIPE
-from provenance.model import Action, Skipped
-from provenance.policy import Finding, Loaded, Policy
+from provenance.model import Action, Address, Similarity, Skipped
+from provenance.policy import Finding, Judging, Loaded, runs
+from provenance.policy.findings import Applied
+from provenance.policy.runs import RunDue
 from provenance.scan import Hit
 
 if TYPE_CHECKING:
@@ -27,7 +29,10 @@ if TYPE_CHECKING:
 FORMAT = 1
 LISTED = 10_000
 """Findings written into report.json; findings.parquet holds all."""
+WAIVER = tuple(one.name for one in msgspec.structs.fields(Applied))
+"""Columns of what a waiver says: standing, waiver, reason, basis, approver, expires."""
 SHOWN_SKIPPED = 100
+SHOWN_DECLARED = 5
 ROWS_A_WRITE = 10_000
 
 
@@ -46,9 +51,10 @@ class Report(msgspec.Struct, frozen=True):
     """missed: captures that hooks could not make, as the store's ledger records them."""
     dataset: dict[str, tuple[str, ...]]
     counts: dict[str, int]
-    """rows, texts, nulls, bytes, tokens, matched (texts with a match of any grade), skipped."""
+    """rows, texts, nulls, bytes, tokens, matched (texts with a match of any grade), skipped, declared (texts that
+    declare themselves)."""
     verdicts: dict[str, int]
-    """Matched texts by verdict."""
+    """Texts that match or declare themselves, by verdict."""
     matches: list[dict[str, Any]]
     """Matches by similarity, grade, evidence, provider and action."""
     rules: list[dict[str, Any]]
@@ -58,6 +64,23 @@ class Report(msgspec.Struct, frozen=True):
     findings: list[Finding]
     """The most severe first, then in the dataset's order."""
     findings_omitted: int
+    declared: list[dict[str, Any]] = []
+    """What texts say of themselves: kind, assistant, provider, texts, the first few addresses. Reports written before
+    there were signals have none, nor what follows."""
+    judged: dict[str, str] = {}
+    """The digests of policy, waivers, baseline, registry and index, and ``all`` of them together; the day, use and team
+    that the texts were judged for."""
+    due: list[RunDue] = []
+    """What is due for the run as a whole: budgets, rows not read, captures missed."""
+    waivers: list[dict[str, Any]] = []
+    """Every waiver that names a text which something stops: waiver, standing, reason, basis, approver, expires,
+    texts."""
+    baseline: dict[str, int] = {}
+    """Texts that stand in the baseline, by disposition."""
+    clauses: list[dict[str, Any]] = []
+    """Clauses of terms in force on matched outputs: id, texts."""
+    zones: dict[str, int] = {}
+    """Texts read, by zone; those in none under the empty name."""
 
 
 def promise(state: index.Info | None) -> str:
@@ -80,42 +103,58 @@ def promise(state: index.Info | None) -> str:
     )
 
 
-def collect(out: Path, loaded: Loaded, index_path: Path | None = None, store: Path | None = None) -> Report:
+def collect(
+    out: Path,
+    loaded: Loaded,
+    index_path: Path | None = None,
+    store: Path | None = None,
+    judge: Judging | None = None,
+    judged: Mapping[str, str] | None = None,
+) -> Report:
     """Judge a finished scan and leave ``report.json`` and ``findings.parquet`` in its folder.
 
     ``index_path`` is the index that the scan used, for the promise's figures, ``store`` the one whose
-    ledger counts the missed captures; the dataset is not read.
+    ledger counts the missed captures; the dataset is not read. ``judge`` has waivers, baseline, terms and day beside
+    the policy, and ``judged`` names them in the report; without it the policy judges alone.
     """
     done = scan.load(out)
+    judge = judge or Judging(loaded.policy)
+    judged = judged or {"policy": loaded.digest, "index": done.index}
     with files.locked(out / "lock", wait=False):
         (out / "report.json").unlink(missing_ok=True)
-        folded = _Fold(loaded.policy)
+        folded = _Fold(judge)
         with files.replacing(out / "findings.parquet") as file:
             _write(file, folded.through(scan.read(out, done)))
         state = index.info(index_path) if index_path is not None else None
-        report = _report(done, folded, loaded, promise(state), entries.missed(store) if store else 0)
+        missed = entries.missed(store) if store else 0
+        report = _report(done, folded, loaded, promise(state), missed, judged)
         with files.replacing(out / "report.json") as file:
             file.write(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     return report
 
 
-def _report(done: scan.Scan, folded: _Fold, loaded: Loaded, promised: str, missed: int) -> Report:
-    defaults = loaded.policy.defaults
-    due = defaults.skipped if folded.skipped else Action.ALLOW
+def _report(
+    done: scan.Scan, folded: _Fold, loaded: Loaded, promised: str, missed: int, judged: Mapping[str, str]
+) -> Report:
+    zones: Counter[str] = Counter()
+    for unit in done.units:
+        zones[folded.judge.zones(unit.file)[0]] += unit.receipt.texts
+    skipped = sum(folded.skipped.values())
+    due = runs.due(folded.judge, folded.counted, zones, skipped, missed)
     return Report(
         report=FORMAT,
         tool=done.tool,
         engine=done.engine,
         recipe=done.recipe,
         promise=promised,
-        verdict=policy.severest([*folded.verdicts, due]),
+        verdict=policy.severest([*folded.verdicts, *(one.action for one in due)]),
         policy={"name": loaded.policy.name, "source": loaded.source, "digest": loaded.digest},
         index={"digest": done.index, "ingredients": done.ingredients},
         captures={"missed": missed},
         dataset={"files": done.files, "fields": done.fields, "unread": done.unread},
         counts={
             ("bytes" if name == "size" else name): done.total(name)
-            for name in ("rows", "texts", "nulls", "size", "tokens", "matched", "skipped")
+            for name in ("rows", "texts", "nulls", "size", "tokens", "matched", "skipped", "declared")
         },
         verdicts={str(action): folded.verdicts[action] for action in Action},
         matches=[
@@ -128,24 +167,53 @@ def _report(done: scan.Scan, folded: _Fold, loaded: Loaded, promised: str, misse
             if folded.rules[rule.id]
         ],
         skipped={
-            "action": due,
-            "count": sum(folded.skipped.values()),
+            "action": next((one.action for one in due if one.rule == runs.SKIPPED), Action.ALLOW),
+            "count": skipped,
             "reasons": dict(sorted(folded.skipped.items())),
             "first": folded.first,
         },
         findings=folded.listed(),
         findings_omitted=max(0, sum(folded.verdicts.values()) - LISTED),
+        declared=[
+            {
+                "kind": key[0],
+                "assistant": key[1],
+                "provider": key[2],
+                "texts": count,
+                "first": folded.declared_first[key],
+            }
+            for key, count in sorted(folded.declared.items())
+        ],
+        judged=dict(judged),
+        due=list(due),
+        waivers=[
+            {**msgspec.structs.asdict(waiver), "texts": count}
+            for waiver, count in sorted(folded.waivers.items(), key=_by_id)
+        ],
+        baseline=dict(sorted(folded.baseline.items())),
+        clauses=[{"id": clause, "texts": count} for clause, count in sorted(folded.clauses.items())],
+        zones=dict(sorted(zones.items())),
     )
+
+
+def _by_id(counted: tuple[Applied, int]) -> tuple[str, str]:
+    return counted[0].waiver, counted[0].standing
 
 
 class _Fold:
     """What is kept of a stream of findings: counts, and the most severe ones."""
 
-    def __init__(self, rules: Policy) -> None:
-        self.policy = rules
+    def __init__(self, judge: Judging) -> None:
+        self.judge = judge
+        self.counted: Counter[tuple[str, Action]] = Counter()
+        self.waivers: Counter[Applied] = Counter()
+        self.baseline: Counter[str] = Counter()
+        self.clauses: Counter[str] = Counter()
         self.verdicts: Counter[Action] = Counter()
         self.rules: Counter[str] = Counter()
         self.matches: Counter[tuple[str, ...]] = Counter()
+        self.declared: Counter[tuple[str, str, str]] = Counter()
+        self.declared_first: dict[tuple[str, str, str], list[Address]] = {}
         self.skipped: Counter[str] = Counter()
         self.first: list[Skipped] = []
         self.heap: list[tuple[int, int, Finding]] = []
@@ -156,19 +224,38 @@ class _Fold:
             if isinstance(hit, Skipped):
                 self._skip(hit)
                 continue
-            finding = policy.judge(hit.address, hit.content, hit.tokens, hit.matches, self.policy)
+            finding = self.judge(hit.address, hit.content, hit.tokens, hit.matches)
             self.verdicts[finding.verdict] += 1
             self.rules[finding.rule] += 1
             for one in finding.matches:
                 facts = one.match
                 key = (facts.similarity, facts.grade, facts.evidence, facts.origin.provider, one.action)
                 self.matches[tuple(map(str, key))] += 1
+            self._declare(finding)
+            self._standing(finding)
             entry = (policy.ORDER.index(finding.verdict), -number, finding)
             if len(self.heap) < LISTED:
                 heapq.heappush(self.heap, entry)
             else:
                 heapq.heappushpop(self.heap, entry)
             yield finding
+
+    def _declare(self, finding: Finding) -> None:
+        matches = [one.match for one in finding.matches if one.match.similarity is Similarity.NONE]
+        for key in sorted({(one.kind, one.origin.tool, one.origin.provider) for one in matches}):
+            self.declared[key] += 1
+            first = self.declared_first.setdefault(key, [])
+            if len(first) < SHOWN_DECLARED:
+                first.append(finding.address)
+
+    def _standing(self, finding: Finding) -> None:
+        """What waivers, baseline and terms say of a finding, and whether budgets count it."""
+        if runs.is_counted(finding):
+            self.counted[finding.zone, finding.verdict] += 1
+        if finding.baseline:
+            self.baseline[finding.baseline] += 1
+        self.waivers.update({one.waiver for one in finding.matches if one.waiver is not None})
+        self.clauses.update({clause for one in finding.matches for clause in one.clauses})
 
     def _skip(self, row: Skipped) -> None:
         # "not UTF-8 at byte 17 of the line" is one reason, whatever the byte.
@@ -206,17 +293,30 @@ def _rows(finding: Finding) -> Iterator[dict[str, Any]]:
         "content": finding.content,
         "unit_tokens": finding.tokens,
         "verdict": str(finding.verdict),
+        "zone": finding.zone,
+        "use": finding.use,
+        "baseline": finding.baseline,
     }
     for one in finding.matches:
         facts = msgspec.structs.asdict(one.match)
         origin = facts.pop("origin")
-        yield head | {"action": str(one.action), "rule": one.rule} | facts | msgspec.structs.asdict(origin)
+        opinion = {
+            "action": str(one.action),
+            "rule": one.rule,
+            "level": str(one.level),
+            "would": str(one.would or one.action),
+            "clauses": list(one.clauses),
+            **(msgspec.structs.asdict(one.waiver) if one.waiver else dict.fromkeys(WAIVER, "")),
+        }
+        yield head | opinion | facts | msgspec.structs.asdict(origin)
 
 
 def _schema() -> pa.Schema:
     import pyarrow as pa
 
-    names = ("finding", "file", "row", "field", "content", "unit_tokens", "verdict", "action", "rule")
+    names = ("finding", "file", "row", "field", "content", "unit_tokens", "verdict", "zone", "use", "baseline")
     kinds = {name: pa.int64() if name in ("row", "unit_tokens") else pa.string() for name in names}
+    kinds |= dict.fromkeys(("action", "rule", "level", "would"), pa.string()) | {"clauses": pa.list_(pa.string())}
+    kinds |= dict.fromkeys(WAIVER, pa.string())
     kinds |= scan.fact_kinds()
     return pa.schema(list(kinds.items()))

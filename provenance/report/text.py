@@ -6,10 +6,15 @@ Names in datasets and transcripts are others' text: what a terminal would obey o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
-from provenance.model import UNKNOWN, Evidence, Grade, Match, Similarity, Status
-from provenance.policy import Finding, Judged
-from provenance.report.collect import Report
+from provenance.words import UNKNOWN, Evidence, Grade, Similarity, Status
+
+if TYPE_CHECKING:
+    # A pre-commit hook prints with this module: it loads neither scanning nor judging.
+    from provenance.model import Address, Match
+    from provenance.policy import Finding, Judged
+    from provenance.report.collect import Report
 
 KNOWN_AS = {Evidence.DECLARED: "declared as", Evidence.HEURISTIC: "guessed as"}
 """How the origin is said to be known; anything stronger is "recorded as"."""
@@ -38,10 +43,27 @@ def summary(report: Report) -> Iterator[str]:
     if report.captures["missed"]:
         yield f"captures missed, by the ledger: {report.captures['missed']:,} (what they held is not in the index)"
     found = ", ".join(f"{action} {count:,}" for action, count in report.verdicts.items() if count)
-    yield f"texts that match recorded outputs: {counts['matched']:,}" + (f" ({found})" if found else "")
+    declared = f"; texts that declare themselves: {counts['declared']:,}" if report.declared else ""
+    yield f"texts that match recorded outputs: {counts['matched']:,}{declared}" + (f" ({found})" if found else "")
+    for one in report.declared:
+        yield f"  {plain(_said(one))}: {one['texts']:,} ({plain('; '.join(map(place, one['first'])))}{_more(one)})"
     for one in report.rules:
         if one["message"]:
             yield f"  {one['action']} by {one['rule']}, {one['texts']:,}: {one['message']}"
+
+
+def _said(one: dict[str, Any]) -> str:
+    """A kind of declaration with whom it names."""
+    return ", ".join([one["kind"], *(name for name in (one["assistant"], one["provider"]) if name != UNKNOWN)])
+
+
+def _more(one: dict[str, Any]) -> str:
+    return "; ..." if one["texts"] > len(one["first"]) else ""
+
+
+def place(address: Address) -> str:
+    """Where a text is: a file as a whole, or a row and field."""
+    return f"{address.file}, row {address.row}, {address.field}" if address.field else address.file
 
 
 def findings(report: Report, limit: int, idioms: bool = False) -> Iterator[tuple[str, list[str]]]:
@@ -54,22 +76,20 @@ def findings(report: Report, limit: int, idioms: bool = False) -> Iterator[tuple
         yield "", [f"... and {more:,} more in report.json and findings.parquet (--show N lists more here)"]
     hidden = len(report.findings) - len(listed)
     if hidden:
-        yield "", [f"{hidden:,} texts share idioms only, which never block (--idioms lists them)"]
+        only = "texts share idioms only or carry marks that name no model"
+        yield "", [f"{hidden:,} {only}, which never block (--idioms lists them)"]
     if report.findings_omitted:
         yield "", [f"{report.findings_omitted:,} more texts, no more severe, are in findings.parquet alone"]
 
 
 def is_idiom(finding: Finding) -> bool:
-    """Whether a text shares idioms only."""
+    """Whether a text shares idioms only, or carries marks that name no model."""
     return all(one.match.grade is Grade.IDIOM for one in finding.matches)
 
 
 def finding_lines(finding: Finding) -> Iterator[str]:
     """A finding: where, what, from whom, and the rule that decided."""
-    address = finding.address
-    field = f", {plain(address.field)}" if address.field else ""
-    row = f", row {address.row}{field}" if address.field else ""
-    yield f"{finding.verdict.upper()}  {plain(address.file)}{row}  [{finding.id}]"
+    yield f"{finding.verdict.upper()}  {plain(place(finding.address))}  [{finding.id}]"
     for one in finding.matches:
         yield from _match(one)
 
@@ -96,7 +116,7 @@ def likeness(match: Match) -> str:
     if match.similarity is Similarity.SIMILAR:
         return f"similar as a whole, Jaccard {match.jaccard:.2f} (estimated)"
     if match.similarity is Similarity.NONE:
-        return "no text to compare"
+        return f"declares itself: {match.kind}; no text to compare"
     if match.similarity is Similarity.EXACT:
         return f"exact, {match.grade}: all {match.tokens:,} tokens"
     words = f", {match.verbatim:,} of them word for word" if match.similarity is Similarity.RENAMED else ""

@@ -109,3 +109,42 @@ def test_a_file_that_cannot_be_looked_at_is_named(repo: str, tmp_path: Path) -> 
     git("add", "b.bin")
     status, said = run(tmp_path, "--staged")
     assert (0, True) == (status, "b.bin: not looked at: a binary file" in said)
+
+
+HISTORY = "\n# aider chat started at 2026-01-01 00:00:00\n\n> Aider v0.86.1  \n> Model: gpt-5 with diff edit format  \n"
+
+
+def test_a_chat_history_is_named_whatever_the_index_holds(tmp_path: Path) -> None:
+    known(tmp_path)
+    (tmp_path / "talk.md").write_text(HISTORY)
+    status, said = run(tmp_path, str(tmp_path / "talk.md"))
+    assert 0 == status
+    assert "WARN" in said
+    assert "declares itself: chat history" in said
+
+
+def test_a_staged_history_is_named_and_one_that_was_there_before_is_not(repo: str, tmp_path: Path) -> None:
+    path = Path(".aider.chat.history.md")
+    path.write_text(HISTORY)
+    subprocess.run(["git", "add", "-A"], check=True)
+    assert "declares itself: chat history" in run(tmp_path, "--staged")[1]
+    who = ["-c", "user.name=P", "-c", "user.email=p@e.f"]
+    subprocess.run(["git", *who, "commit", "-q", "-m", "x"], check=True)
+    Path("b.py").write_text("x = 1\n")
+    subprocess.run(["git", "add", "-A"], check=True)
+    assert (0, "") == run(tmp_path, "--staged")
+    path.write_text(HISTORY + "\n#### Mend it  \n")
+    subprocess.run(["git", "add", "-A"], check=True)
+    assert "declares itself: chat history" in run(tmp_path, "--staged")[1]
+
+
+def test_a_trailer_counts_only_where_it_was_added(repo: str, tmp_path: Path) -> None:
+    trailer = "\n\nCo-Authored-By: Claude Opus 4.6 <noreply@anthropic.com>\n"
+    who = ["-c", "user.name=P", "-c", "user.email=p@e.f"]
+    Path("m.txt").write_text("Mend" + trailer)
+    subprocess.run(["git", "add", "-A"], check=True)
+    assert "declares itself: commit trailer" in run(tmp_path, "--staged")[1]
+    subprocess.run(["git", *who, "commit", "-q", "-m", "x"], check=True)
+    Path("m.txt").write_text("New first line\n\nMend" + trailer)
+    subprocess.run(["git", "add", "-A"], check=True)
+    assert (0, "") == run(tmp_path, "--staged")

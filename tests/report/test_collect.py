@@ -16,7 +16,7 @@ from provenance.errors import StoreError
 from provenance.fingerprint import ENGINE, RECIPE
 from provenance.model import UNKNOWN
 from provenance.policy import Loaded
-from provenance.report import collect
+from provenance.report import collect, text
 from tests.making import CLAUDE, code, ingredient, opened
 
 OUTPUTS = {seed: " ".join(code(seed, 120)) for seed in range(3)}
@@ -199,3 +199,31 @@ def test_the_promise_names_the_recipes_length_and_what_the_index_suppresses(run:
     assert f"Every run of {RECIPE.t} or more tokens" in said
     assert f"Of {info.counts.windows:,} windows in this index" in said
     assert f"by commons ({', '.join(info.commons)})" in said
+
+
+CLAUDES = "Mend\n\nCo-Authored-By: Claude Opus 4.6 <noreply@anthropic.com>"
+
+
+def test_rows_that_declare_themselves_are_counted_by_what_they_say_and_the_first_are_named(tmp_path: Path) -> None:
+    rows = [{"text": CLAUDES} for _ in range(7)] + [{"model": "gpt-4", "response": "So."}, planted(1, 0)]
+    report = collect.collect(scanned(tmp_path, *rows), loaded())
+    trailer, column = sorted(report.declared, key=lambda one: one["kind"])
+    assert ("commit trailer", "claude-code", "anthropic", 7) == tuple(
+        trailer[name] for name in ("kind", "assistant", "provider", "texts")
+    )
+    assert ("model column", UNKNOWN, "openai", 1) == tuple(
+        column[name] for name in ("kind", "assistant", "provider", "texts")
+    )
+    assert ([0, 1, 2, 3, 4], [7]) == tuple([at.row for at in one["first"]] for one in (trailer, column))
+    assert (1, 8) == (report.counts["matched"], report.counts["declared"])
+    said = list(text.summary(report))
+    assert any("texts that declare themselves: 8" in line for line in said)
+    assert any("commit trailer, claude-code, anthropic: 7 (" in line and line.endswith("; ...)") for line in said)
+
+
+def test_a_declaration_is_judged_by_the_policys_rules_and_a_mark_without_a_model_is_allowed(tmp_path: Path) -> None:
+    hidden = "Words" + "".join(chr(0xE0100 + n) for n in range(40))
+    report = collect.collect(scanned(tmp_path, {"text": CLAUDES}, {"text": hidden}), loaded())
+    assert [(0, "block", "no-rival"), (1, "allow", "(no rule)")] == [
+        (one.address.row, one.verdict, one.rule) for one in report.findings
+    ]

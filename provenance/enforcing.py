@@ -1,0 +1,281 @@
+"""Whether an assistant may write where it is about to: the question its pre-tool hook asks, answered from the policy.
+
+A restricted zone is one that a blocking rule of the policy names: what an assistant writes there would be blocked once
+recorded, so it is refused beforehand. In such a zone, and nowhere else, it fails closed: a call that cannot be
+understood, or names no path while the assistant works inside the zone, is refused. It is a guard rail and no wall: a
+command can make up a path while it runs, and capture and the check of commits see what it wrote.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from provenance.capture.origin import provider_of
+from provenance.capture.payloads import host_of
+from provenance.policy import zones
+from provenance.policy.judge import CONDITIONS, Facts, Terms
+from provenance.policy.schema import Level, Policy, Rule, TermsStatus
+from provenance.words import UNKNOWN, Action, Evidence, Grade, Similarity
+
+PATHS = frozenset(
+    "file_path path paths notebook_path absolute_path target_file dest destination source workdir cwd dir_path "
+    "directory filename uri file files old_path new_path".split()
+)
+"""Keys of a tool's input that name files, in lower case and without a dash; of the assistants' own tools and MCP's."""
+COMMANDS = frozenset(("command", "cmd", "script", "code", "input", "patch"))
+"""... that hold a command line or a patch, in which any word can be a path."""
+TEXTS = frozenset(
+    "content contents text new_string old_string new_str old_str file_text new_source ai_proposed_content description "
+    "prompt instruction instructions explanation query old_source message replacement diff".split()
+)
+"""... that hold text, which may speak of a path without meaning it."""
+MOST_WORDS = 20_000
+"""Of a call, beyond which it is not understood."""
+_WORDS = re.compile(r"[^\s;|&<>()\"'`=,{}]+")
+_CONTENT = re.compile(
+    r"(^[^\n]*?(?:\bcat\b|\btee\b)[^\n]*<<-?[ \t]*(['\"]?)(\w+)\2[^\n]*\n).*?(?:^[ \t]*\3[ \t]*$|\Z)",
+    re.DOTALL | re.MULTILINE,
+)
+"""A here-document that becomes a file's content: the command's line stays, the text goes."""
+_WHERE = frozenset(("workdir", "cwd", "directory", "dir_path"))
+_FOLDERS = frozenset(("cd", "pushd", "-C"))
+_LEADS = frozenset((">", ">>", ">|", "&>", "&>>", "<", "<>"))
+_MESSAGES = frozenset(("-m", "-am", "--message"))
+_STOPS = frozenset((";", "&&", "||", "|", "&", "(", ")", ";;", "|&")) | _LEADS
+_ENDS = _STOPS - _LEADS
+_IF_THERE = "\0"
+"""Before a word that is a path only if something is there by this name."""
+_PATCHED = re.compile(r"^\*\*\* (?:(?:Add|Update|Delete) File|Move to): (.+?)\s*$", re.MULTILINE)
+_INSIDE = "(any)"
+"""A name in a folder: whoever may not write it there may not write there at all."""
+
+
+class Denial(NamedTuple):
+    """Why an assistant may not write."""
+
+    rule: str
+    zone: str
+    path: str
+    """Relative to the repository where it lies in one."""
+    message: str
+    """The rule's own."""
+
+
+class Unclear(Exception):
+    """A call of which nobody can say where it writes."""
+
+
+def restricted(policy: Policy) -> dict[str, list[Rule]]:
+    """The restricted zones of a policy, each with the rules that make it one."""
+    found: dict[str, list[Rule]] = {}
+    for rule in policy.rules:
+        if rule.action is Action.BLOCK and rule.level is not Level.ADVISORY:
+            for zone in rule.zones:
+                found.setdefault(zone, []).append(rule)
+    return found
+
+
+def denial_of(
+    payload: Any, assistant: str, policy: Policy, *, folder: str = "", team: str = "", today: date | None = None
+) -> Denial | None:
+    """Why the tool call of a pre-tool payload is refused; None where it may go ahead.
+
+    Raises Unclear where the payload does not tell what is called, and the policy has restricted zones.
+    """
+    if not restricted(policy):
+        return None
+    if not isinstance(payload, dict):
+        raise Unclear("the payload is no JSON object")
+    tool = next((payload[key] for key in ("tool_name", "toolName", "tool") if isinstance(payload.get(key), str)), "")
+    given = next((payload[key] for key in ("tool_input", "toolArgs", "args") if key in payload), None)
+    if given is None:  # Cursor's own events have the fields of the call at the top
+        given = {key: value for key, value in payload.items() if key in ("file_path", "command", "edits", "tool_input")}
+    if isinstance(given, str) and given.lstrip()[:1] == "{":
+        given = _json(given)
+    if not tool and not given:
+        raise Unclear("the payload names no tool")
+    cwd = next((payload[key] for key in ("cwd", "workingDirectory") if isinstance(payload.get(key), str)), "") or folder
+    model = payload.get("model")
+    model = model if isinstance(model, str) and model else UNKNOWN
+    paths = [os.path.join(cwd, path) for path in paths_of(given, cwd)]
+    if not _is_definite(given):
+        paths.append(os.path.join(cwd, _INSIDE))
+    return denial(paths, host_of(payload, assistant), model, policy, team=team, today=today)
+
+
+def denial(
+    paths: Iterable[str],
+    assistant: str,
+    model: str,
+    policy: Policy,
+    *,
+    team: str = "",
+    today: date | None = None,
+) -> Denial | None:
+    """Why an assistant may not write one of these paths; the first rule that says so, of the first path.
+
+    A model that nobody named counts as anyone's.
+    """
+    places = restricted(policy)
+    roots: dict[str, str] = {}
+    for path in paths:
+        for form in _forms(path):
+            above = os.path.dirname(form)
+            if above not in roots:
+                roots[above] = _root(above)
+            root = roots[above]
+            for zone in zones.of(policy, form, team=team, today=today, root=root):
+                for rule in places.get(zone, ()):
+                    if _speaks(rule, zone, assistant, model, policy):
+                        shown = os.path.relpath(form, root) if root else form
+                        return Denial(rule.id, zone, shown.removesuffix(os.sep + _INSIDE), rule.message)
+    return None
+
+
+def paths_of(given: Any, cwd: str) -> list[str]:
+    """The paths that a tool's input names, and those among the words of its commands, each once, in their order.
+
+    Raises Unclear where a command has more words than anyone would look at.
+    """
+    found: dict[str, None] = {}
+    for path in _paths(given, 0):
+        if not path.startswith(_IF_THERE) or _is_there(os.path.join(cwd, path.removeprefix(_IF_THERE))):
+            found[path.removeprefix(_IF_THERE)] = None
+        if len(found) > MOST_WORDS:
+            raise Unclear(f"the call names more than {MOST_WORDS:,} words that may be paths")
+    return list(found)
+
+
+def _is_definite(given: Any) -> bool:
+    """Whether the input says by a key of its own which file is meant, and runs nothing."""
+    keys = {_name(key) for key in given} if isinstance(given, dict) else set()
+    return bool(keys & (PATHS - _WHERE)) and not keys & COMMANDS
+
+
+def _name(key: Any) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(key)).lower().replace("-", "_")
+
+
+def _paths(value: Any, depth: int) -> Iterator[str]:
+    if depth > 20:
+        raise Unclear("the tool's input is nested too deeply")
+    if isinstance(value, str):
+        yield from _words(value)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _paths(one, depth + 1)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            name = _name(key)
+            if name in TEXTS:
+                continue
+            if isinstance(one, str) and name not in COMMANDS:
+                # A path key, or one that nobody knows: its value may be a path, spaces and all.
+                if name in PATHS or ("\n" not in one and len(one) < 4096):
+                    yield (_IF_THERE if name not in PATHS and "/" not in one else "") + one.removeprefix("file://")
+            else:
+                yield from _paths(one, depth + 1)
+
+
+def _words(command: str) -> Iterator[str]:
+    """What in a command or patch may be a path: where a redirection or ``cd`` leads, each word with a slash in it, and
+    each other word that is the name of something there; but no text that is only said (a message, a file's content)."""
+    patched = _PATCHED.findall(command)
+    yield from patched
+    if "*** Begin Patch" in command[:200]:
+        return
+    folder, before = "", ""
+    for token in _tokens(_CONTENT.sub(r"\1", command)):
+        if before in _MESSAGES or token in _STOPS:
+            before = token if token not in _ENDS else ""
+            continue
+        leads = before in _LEADS
+        is_text = any(char.isspace() for char in token)
+        for word in _WORDS.findall(token):
+            place = os.path.join(folder, os.path.expandvars(word.removeprefix("file://")))
+            if before in _FOLDERS:
+                folder = place
+                yield os.path.join(folder, _INSIDE)
+            elif leads or "/" in word or os.sep in word:
+                yield place
+            elif not is_text:
+                yield _IF_THERE + place
+        before = token
+
+
+def _tokens(command: str) -> list[str]:
+    """A command's words as a shell would split them; where its quotes do not close, as they stand."""
+    import shlex
+
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    try:
+        return list(lexer)
+    except ValueError:
+        return command.split()
+
+
+def _forms(path: str) -> Iterator[str]:
+    """A path as written, as a folder, and where symlinks lead it; absolute."""
+    path = path.replace("\0", "?")
+    absolute = os.path.abspath(os.path.expanduser(path))
+    yield absolute
+    yield os.path.join(absolute, _INSIDE)
+    try:
+        real = os.path.realpath(absolute)
+    except (OSError, ValueError):
+        return
+    if real != absolute:
+        yield real
+        yield os.path.join(real, _INSIDE)
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return os.path.lexists(path)
+    except ValueError:
+        return False
+
+
+def _root(folder: str) -> str:
+    """The repository's root, from which a policy's relative globs start; empty outside of any."""
+    at = Path(folder)
+    return next((str(one) for one in (at, *at.parents) if os.path.lexists(one / ".git")), "")
+
+
+def _speaks(rule: Rule, zone: str, assistant: str, model: str, policy: Policy) -> bool:
+    """Whether a rule would block what this assistant writes there, once it is recorded."""
+    place = policy.zones[zone]
+    facts = Facts(
+        zone,
+        place.use or policy.defaults.use,
+        provider_of(model),
+        model,
+        assistant,
+        Similarity.RECORDED,
+        Grade.COPIED,
+        Evidence.CAPTURED,
+        1 << 30,
+        1.0,
+        1.0,
+        Terms(TermsStatus.UNKNOWN),
+    )
+    anyone = model == UNKNOWN
+    # What the terms say is known once it is written; until then a rule that asks for them counts as holding.
+    left = {"terms", "kinds", "clauses"} | ({"origins"} if anyone else set())
+    return all(name in left or met(rule, facts, policy) for name, met in CONDITIONS.items())
+
+
+def _json(text: str) -> Any:
+    import json
+
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Unclear("the tool's arguments are no JSON") from error
