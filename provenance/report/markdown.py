@@ -124,7 +124,7 @@ def said(finding: Finding) -> Iterator[str]:
     what = "" if match.similarity is Similarity.NONE else "matches a recorded output: "
     yield f"{spot}: {what}{text.plain(text.likeness(match))}"
     yield known(match)
-    yield f"{decided}; evidence: {match.evidence}"
+    yield f"{decided}; evidence: {match.evidence}{clipped(text.terms(one))}"
     yield from aside(finding)
     if len(finding.matches) > 1:
         yield f"{len(finding.matches) - 1:,} more {'match' if len(finding.matches) == 2 else 'matches'}"

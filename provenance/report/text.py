@@ -13,11 +13,15 @@ from provenance.words import UNKNOWN, Evidence, Grade, Similarity, Status
 if TYPE_CHECKING:
     # A pre-commit hook prints with this module: it loads neither scanning nor judging.
     from provenance.model import Address, Match
-    from provenance.policy import Finding, Judged
+    from provenance.policy import Applied, Finding, Judged
     from provenance.report.collect import Report
 
 KNOWN_AS = {Evidence.DECLARED: "declared as", Evidence.HEURISTIC: "guessed as"}
 """How the origin is said to be known; anything stronger is "recorded as"."""
+
+
+CLAUSES = 3
+"""Clauses named with a match; the report has all."""
 
 
 def summary(report: Report) -> Iterator[str]:
@@ -50,6 +54,15 @@ def summary(report: Report) -> Iterator[str]:
     for one in report.rules:
         if one["message"]:
             yield f"  {one['action']} by {one['rule']}, {one['texts']:,}: {one['message']}"
+    for due in report.due:
+        if due.rule != "(skipped)":  # said above
+            yield f"  {due.action} by {due.rule}: {plain(due.why)}{': ' + plain(due.message) if due.message else ''}"
+    for said in report.waivers:
+        texts = f"{said['texts']:,} {'text' if said['texts'] == 1 else 'texts'}"
+        who = f"{plain(said['waiver'])}, until {said['expires']}, by {plain(said['approver'])}"
+        yield f"  {said['standing']}, {texts}: {who}"
+    if report.baseline:
+        yield f"  in the baseline: {', '.join(f'{name} {count:,}' for name, count in report.baseline.items())}"
 
 
 def _said(one: dict[str, Any]) -> str:
@@ -99,7 +112,22 @@ def _match(one: Judged) -> Iterator[str]:
     yield f"    {where(match)}: {likeness(match)}"
     others = f" (and {match.others:,} further {'output' if match.others == 1 else 'outputs'})" if match.others else ""
     yield f"    {KNOWN_AS.get(match.evidence, 'recorded as')} {origin(match)}{others}"
-    yield f"    {one.action} by {one.rule}; evidence: {match.evidence}"
+    yield f"    {one.action} by {one.rule}; evidence: {match.evidence}{terms(one)}"
+    if one.waiver is not None:
+        yield f"    {plain(waiver(one.waiver))}"
+
+
+def terms(one: Judged) -> str:
+    """The clauses of terms in force on the output; the first few by name."""
+    if not one.clauses:
+        return ""
+    more = f" and {len(one.clauses) - CLAUSES} more" if len(one.clauses) > CLAUSES else ""
+    return f"; terms in force: {', '.join(one.clauses[:CLAUSES])}{more}"
+
+
+def waiver(one: Applied) -> str:
+    """What became of a waiver, and all that a reader asks of it."""
+    return f"{one.standing}: {one.waiver}, until {one.expires}, by {one.approver}: {one.reason} ({one.basis})"
 
 
 def where(match: Match) -> str:
@@ -120,6 +148,8 @@ def likeness(match: Match) -> str:
     if match.similarity is Similarity.EXACT:
         return f"exact, {match.grade}: all {match.tokens:,} tokens"
     words = f", {match.verbatim:,} of them word for word" if match.similarity is Similarity.RENAMED else ""
+    if match.similarity is Similarity.RECORDED or not match.ingredient_coverage:
+        return f"{match.similarity}, {match.grade}: {match.tokens:,} tokens of added lines"
     share = (
         f"{match.ingredient_coverage:.0%} of the output (its tokens {match.ingredient_start}-{match.ingredient_end})"
     )
