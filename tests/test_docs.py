@@ -49,8 +49,11 @@ def test_the_help_of_every_command_stands_in_its_page(name: str, command: click.
     assert expected in text, "run: UPDATE_DOCS=1 pytest tests/test_docs.py"
 
 
+NAMES = ("store", "captures", "index", "commons", "scan", "report", "ledger", "notes", "label", "pack")
+
+
 def test_every_stored_format_has_its_page() -> None:
-    formats = {f"format-{name}.md" for name in ("store", "captures", "index", "commons", "scan", "report", "ledger")}
+    formats = {f"format-{name}.md" for name in NAMES}
     assert formats <= set(os.listdir(DOCS))
 
 

@@ -31,6 +31,11 @@ DOERS = {
     "terms",
 }
 JOINERS = {
+    "querying",
+    "importing",
+    "exports",
+    "label",
+    "evidence",
     "hook",
     "entries",
     "committing",
