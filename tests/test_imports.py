@@ -48,6 +48,7 @@ JOINERS = {
     "ingest",
     "scan",
     "report",
+    "page",
     "collecting",
     "others",
     "background",

@@ -32,6 +32,7 @@ COMMANDS = {
     "gate": "Scan and judge: the command for a pipeline.",
     "label": "Write the ingredient label of a judged dataset; merge labels.",
     "trace": "Which datasets and models hold anything of a session, model or output.",
+    "report": "The report for counsel: one page in one file, and a PDF.",
     "policy": "Test, explain, compare and check policies and waivers.",
     "baseline": "Adopt the tool on old data: known findings fail no run, and wait for a decision.",
     "tag": "Write down with each commit which of its lines are recorded as whose.",
@@ -48,7 +49,14 @@ COMMANDS = {
 }
 
 
-EXTRA = {"numpy": "data", "pyarrow": "data", "duckdb": "data", "securesystemslib": "sign", "cryptography": "sign"}
+EXTRA = {
+    "numpy": "data",
+    "pyarrow": "data",
+    "duckdb": "data",
+    "securesystemslib": "sign",
+    "cryptography": "sign",
+    "weasyprint": "pdf",
+}
 """Modules that a light installation does without, and the extra that brings each."""
 
 
