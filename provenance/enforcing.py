@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from provenance.capture.origin import provider_of
 from provenance.capture.payloads import host_of
-from provenance.policy import zones
+from provenance.policy import shipped, zones
 from provenance.policy.judge import CONDITIONS, Facts, Terms
 from provenance.policy.schema import Level, Policy, Rule, TermsStatus
 from provenance.words import UNKNOWN, Action, Evidence, Grade, Similarity
@@ -34,6 +34,16 @@ TEXTS = frozenset(
     "prompt instruction instructions explanation query old_source message replacement diff".split()
 )
 """... that hold text, which may speak of a path without meaning it."""
+READING = frozenset(
+    "read readfile readfiles readmanyfiles view viewimage grep grepsearch search searchfilecontent searchfiles "
+    "codebasesearch semanticsearch semsearch glob globfilesearch filesearch findfiles ls list listdir listdirectory "
+    "listfiles readlints readbash readpowershell listbash listpowershell webfetch websearch fetchwebpage lsp "
+    "task agent skill todo todowrite todoread updateplan updatetodos askuser askquestion question reportintent".split()
+)
+"""The assistants' own tools that write no file, in lower case, without dashes; whoever asks about all tools (Cursor,
+Copilot, opencode) asks about these too. What a subagent does is asked for itself."""
+PROJECTS = ("CLAUDE_PROJECT_DIR", "GEMINI_PROJECT_DIR", "CURSOR_PROJECT_DIR")
+"""Where assistants tell their hooks which folder they were started for."""
 MOST_WORDS = 20_000
 """Of a call, beyond which it is not understood."""
 _WORDS = re.compile(r"[^\s;|&<>()\"'`=,{}]+")
@@ -91,6 +101,9 @@ def denial_of(
         return None
     if not isinstance(payload, dict):
         raise Unclear("the payload is no JSON object")
+    if payload.get("host") == "opencode":  # the plugin hands on what opencode gives its hooks, as two objects
+        inner = [payload[key] for key in ("output", "input") if isinstance(payload.get(key), dict)]
+        payload = {name: value for part in (payload, *inner) for name, value in part.items()}
     tool = next((payload[key] for key in ("tool_name", "toolName", "tool") if isinstance(payload.get(key), str)), "")
     given = next((payload[key] for key in ("tool_input", "toolArgs", "args") if key in payload), None)
     if given is None:  # Cursor's own events have the fields of the call at the top
@@ -99,13 +112,38 @@ def denial_of(
         given = _json(given)
     if not tool and not given:
         raise Unclear("the payload names no tool")
-    cwd = next((payload[key] for key in ("cwd", "workingDirectory") if isinstance(payload.get(key), str)), "") or folder
+    if payload.get("hook_event_name") != "beforeMCPExecution" and re.sub(r"[-_]", "", tool.lower()) in READING:
+        return None
+    cwd = _cwd(payload) or folder
     model = payload.get("model")
+    if isinstance(model, dict):
+        model = model.get("modelID")
     model = model if isinstance(model, str) and model else UNKNOWN
     paths = [os.path.join(cwd, path) for path in paths_of(given, cwd)]
     if not _is_definite(given):
         paths.append(os.path.join(cwd, _INSIDE))
     return denial(paths, host_of(payload, assistant), model, policy, team=team, today=today)
+
+
+def _cwd(payload: dict[str, Any]) -> str:
+    """Where the assistant stands; where it does not say, the folder that it was opened in."""
+    roots = payload.get("workspace_roots")
+    named = [payload.get(key) for key in ("cwd", "workingDirectory", "directory")]
+    named += roots if isinstance(roots, list) else []
+    return next((one for one in named if one and isinstance(one, str)), "")
+
+
+def policy_file(name: str, folder: str, environ: Mapping[str, str]) -> str:
+    """The policy that a hook's command line names: a relative path starts at the root of the project, wherever in it
+    the assistant stands, so that no file in a subfolder takes its place; else at ``folder``."""
+    if os.path.isabs(name) or name in shipped():
+        return name
+    places = [environ[variable] for variable in PROJECTS if environ.get(variable)]
+    for place in (*places, folder):
+        for base in (_root(os.path.abspath(place)), place):
+            if base and os.path.isfile(os.path.join(base, name)):
+                return os.path.join(base, name)
+    return name
 
 
 def denial(

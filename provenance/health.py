@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from provenance import captures, entries, ledger, setup
+from provenance import captures, enforcing, entries, ledger, policy, setup
 from provenance.capture import reading
 from provenance.capture.session import EDIT_KINDS, Wrote
 from provenance.errors import CaptureError, ProvenanceError
@@ -89,16 +89,17 @@ class Finding(NamedTuple):
     """One thing that ``doctor`` looked at."""
 
     level: str
-    """ok, note, or not captured."""
+    """ok, note, not captured, or not enforced."""
     about: str
     text: str
 
 
-OK, NOTE, GAP = "ok", "note", "not captured"
+OK, NOTE, GAP, OPEN = "ok", "note", "not captured", "not enforced"
 
 
 def examine(store: Path, folder: Path, days: int, transcripts: Iterable[Path] = ()) -> Iterator[Finding]:
-    """Everything by which captures can fail, in the order in which one would look; GAP: something is not captured."""
+    """Everything by which captures can fail, in the order in which one would look; GAP: something is not captured;
+    OPEN: assistants are not kept out of restricted zones as somebody asked for, or are kept out of everything."""
     yield Finding(OK if ENGINE.startswith("C") else NOTE, "engine", f"{ENGINE}, recipe {RECIPE}")
     yield from _key(store)
     seen = captured(store) if store.is_dir() else Captured()
@@ -150,7 +151,12 @@ def _hooks(folder: Path, seen: Captured) -> Iterator[Finding]:
     with suppress(ProvenanceError):  # no repository here
         places += [setup.place(kind, folder, os.environ) for kind in ("repository", "shared")]
     hooked: Counter[tuple[str, Path]] = Counter()
+    asking: set[str] = set()
     for one in setup.installed(places):
+        if one.enforced:
+            asking.add(one.assistant)
+            yield _enforced(one, one.enforced, folder)
+            continue
         if one.trouble:
             yield Finding(GAP, one.assistant, one.trouble)
             continue
@@ -163,6 +169,27 @@ def _hooks(folder: Path, seen: Captured) -> Iterator[Finding]:
     for name in dict.fromkeys(name for place in places for name in setup.detected(place)):
         if name not in {assistant for assistant, _ in hooked} and name != "git":
             yield Finding(GAP, name, f"is used here and has no hooks (provenance init --assistant {name})")
+        if asking and name not in asking:
+            what = "commits are not judged" if name == "git" else "is not kept out of restricted zones, others are"
+            yield Finding(NOTE, name, f"{what} (provenance init --enforce POLICY --assistant {name})")
+
+
+def _enforced(one: setup.Installed, rules: setup.Enforced, folder: Path) -> Finding:
+    """Whether a hook that may refuse can tell what to refuse."""
+    if not one.runs:
+        why = f"calls a program that is not there: {one.command} (install it, or run init --enforce again)"
+        return Finding(OPEN, one.assistant, f"{one.path}: {why}")
+    try:
+        found = policy.load(enforcing.policy_file(rules.policy, str(folder), os.environ)).policy
+    except ProvenanceError as error:
+        return Finding(OPEN, one.assistant, f"{one.path}: refuses everything, for its policy cannot be read: {error}")
+    if one.assistant == "git":
+        return Finding(OK, "git", f"{one.path}: commits are judged by {rules.policy}")
+    places = enforcing.restricted(found)
+    if not places:
+        why = "no blocking rule of it names a zone any more"
+        return Finding(OPEN, one.assistant, f"{one.path}: refuses nothing by {rules.policy}: {why}")
+    return Finding(OK, one.assistant, f"{one.path}: refused in the zones {', '.join(places)} of {rules.policy}")
 
 
 def _last(assistant: str, seen: Captured) -> str:

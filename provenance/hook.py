@@ -35,6 +35,9 @@ PATIENCE = 20
 """Seconds after which a capture gives up and is missed: hosts kill a hook after 30, and nothing would tell."""
 LAST_WORD = 3
 """Seconds that recording the miss may take."""
+GATES = {payloads.BEFORE: '{"permission":"allow"}\n', payloads.PROMPT: '{"continue":true}\n'}
+"""What Cursor has to be told lest it block: its editor takes silence before a call for a refusal
+(aovestdipaperino/tokensave issue 187, awslabs/aidlc-workflows issue 743)."""
 TAIL = 256 << 10
 """Bytes at the end of a transcript in which a hook looks for the model and version of the call."""
 
@@ -43,6 +46,7 @@ def main(arguments: list[str]) -> int:
     """Capture one payload; the exit code is 0, or 1 with one line on standard error."""
     named = arguments[0] if arguments else ""
     store = ""
+    event = payloads.BEFORE
     waited = _give_up_after(PATIENCE)
     try:
         data = sys.stdin.buffer.read(MOST + 1) if named != "codex-notify" else os.fsencode(arguments[-1])
@@ -54,7 +58,7 @@ def main(arguments: list[str]) -> int:
             raise payloads.Unreadable(f"the payload has more than {MOST >> 20} MiB")
         payload = json.loads(data.decode("utf-8", "replace").lstrip("\ufeff") or "null")
         heard = payloads.hear(payload, named, arguments[1] if len(arguments) > 1 else "")
-        store = store_of(heard.cwd or _here())
+        store, event = store_of(heard.cwd or _here()), heard.event
         capture(heard, store)
         return 0
     except BaseException as error:  # a hook must not fail the assistant, whatever happens
@@ -66,6 +70,10 @@ def main(arguments: list[str]) -> int:
         return 1
     finally:
         _give_up_after(0, waited)
+        if named == "cursor" and event in GATES:
+            with suppress(OSError):
+                sys.stdout.write(GATES[event])
+                sys.stdout.flush()
 
 
 def _give_up_after(seconds: int, otherwise: Any = None) -> Any:

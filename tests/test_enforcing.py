@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,44 @@ def test_every_assistants_own_tools_are_understood(repo: Path, assistant: str, p
     denied = enforcing.denial_of({**payload, "cwd": str(repo)}, assistant, POLICY)
     assert denied is not None
     assert "paused" == denied.rule
+
+
+@pytest.mark.parametrize("tool", ["Read", "read_file", "Grep", "list_dir", "TodoWrite", "task"])
+def test_a_tool_that_writes_nothing_goes_ahead_wherever_it_looks(repo: Path, tool: str) -> None:
+    assert "" == ask(repo, {"path": "rl/a.py"}, tool)
+    assert "" == ask(repo, {"pattern": "x"}, tool, cwd=str(repo / "rl"))
+    assert "paused" == ask(repo, {"path": "rl/a.py"}, f"mcp__files__{tool}")
+
+
+def test_cursors_folder_is_the_one_it_was_opened_in_and_opencodes_call_lies_in_two_objects(repo: Path) -> None:
+    payload: dict[str, Any] = {"tool_name": "Write", "tool_input": {"path": "rl/a"}, "workspace_roots": [str(repo)]}
+    assert enforcing.denial_of(payload, "cursor", POLICY, folder="/elsewhere")
+    rooted = {
+        "host": "opencode",
+        "directory": str(repo),
+        "model": {"providerID": "mistral", "modelID": "mistral-large-3"},
+        "input": {"tool": "write"},
+        "output": {"args": {"filePath": "secret/a"}},
+    }
+    assert enforcing.denial_of(rooted, "opencode", POLICY) is None
+    rooted["model"] = {"providerID": "anthropic", "modelID": "claude-opus-4-8"}
+    denied = enforcing.denial_of(rooted, "opencode", POLICY)
+    assert denied is not None
+    assert "rivals-out" == denied.rule
+
+
+def test_a_relative_policy_is_the_projects_before_any_in_a_subfolder(repo: Path) -> None:
+    for folder in (repo, repo / "docs"):
+        (folder / "ours.yaml").write_text(RULES)
+    found = [enforcing.policy_file(name, str(repo / "docs"), {}) for name in ("ours.yaml", "./ours.yaml")]
+    assert [repo / "ours.yaml"] * 2 == [Path(os.path.normpath(one)) for one in found]
+    (repo / "ours.yaml").unlink()
+    assert str(repo / "docs" / "ours.yaml") == enforcing.policy_file("ours.yaml", str(repo / "docs"), {})
+    told = {"CLAUDE_PROJECT_DIR": str(repo / "docs")}
+    assert str(repo / "docs" / "ours.yaml") == enforcing.policy_file("ours.yaml", "/", told)
+    assert ["applied-ai", "/x.yaml", "gone.yaml"] == [
+        enforcing.policy_file(name, str(repo), told) for name in ("applied-ai", "/x.yaml", "gone.yaml")
+    ]
 
 
 @pytest.mark.parametrize("payload", [None, [], {}, {"tool_input": {}}, {"toolName": "edit", "toolArgs": "{broken"}])

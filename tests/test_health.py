@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,79 @@ def test_hooks_are_one_line_a_file_and_a_program_that_is_gone_is_named(run: Any,
     assert [(health.OK, True)] == [(one.level, "9 events" in one.text or "10 events" in one.text) for one in lines]
     program.unlink()
     assert any("a program that is not there" in text for text in gaps())
+
+
+RULES = """
+version: 2
+name: ours
+zones: {kept: {paths: ["kept/**"]}, free: {paths: ["free/**"]}}
+rules: [{id: ours-alone, zones: [kept], action: ACTION}]
+"""
+
+
+def enforcing(run: Any, place: Path) -> Path:
+    """A repository in which Claude Code is kept out and Codex is not; the program, which can be run."""
+    program = place / "bin" / "provenance"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    os.environ["PATH"] += ":/usr/bin:/bin"  # undone with the fixture's own change
+    subprocess.run(["git", "init", "-q", "."], check=True)
+    Path("ours.yaml").write_text(RULES.replace("ACTION", "block"))
+    Path(".claude").mkdir()
+    assert 0 == run("init", "--yes", "--command", program, "--enforce", "ours.yaml").code
+    Path(".codex").mkdir()
+    assert 0 == run("init", "--yes", "--command", program, "--assistant", "codex").code
+    return program
+
+
+def lines(about: str) -> list[tuple[str, str]]:
+    return [(one.level, one.text) for one in health.examine(STORE, Path.cwd(), 7) if one.about == about]
+
+
+def test_who_is_kept_out_by_what_is_said(run: Any, place: Path) -> None:
+    enforcing(run, place)
+    root = Path.cwd()
+    policy = f"{root}/ours.yaml"
+    expected = f"{root}/.claude/settings.local.json: refused in the zones kept of {policy}"
+    assert (health.OK, expected) in lines("claude-code")
+    assert (health.OK, f"{root}/.git/hooks/pre-commit: commits are judged by {policy}") in lines("git")
+    assert (
+        health.NOTE,
+        "is not kept out of restricted zones, others are (provenance init --enforce POLICY --assistant codex)",
+    ) in lines("codex")
+    assert 0 == run("doctor").code
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "refuses everything, for its policy cannot be read: "),
+        ("rules: [", "refuses everything, for its policy cannot be read: "),
+        (RULES.replace("ACTION", "warn"), "refuses nothing by "),
+    ],
+)
+def test_a_policy_that_enforces_nothing_any_more_is_named(run: Any, place: Path, content: str | None, why: str) -> None:
+    enforcing(run, place)
+    Path("ours.yaml").unlink()
+    if content is not None:
+        Path("ours.yaml").write_text(content)
+    assert [why] == [why for level, text in lines("claude-code") if level == health.OPEN and why in text]
+    said: Ran = run("doctor")
+    assert (1, True) == (said.code, "not enforced  claude-code" in said.out)
+
+
+def test_a_hook_that_refuses_by_a_program_that_is_gone_is_named(run: Any, place: Path) -> None:
+    enforcing(run, place).unlink()
+    for about in ("claude-code", "git"):
+        assert any(level == health.OPEN and "a program that is not there" in text for level, text in lines(about))
+    assert 1 == run("doctor").code
+
+
+def test_where_nobody_asked_for_it_nothing_is_said_of_refusals(run: Any, place: Path) -> None:
+    enforcing(run, place)
+    assert 0 == run("init", "--uninstall", "--yes").code
+    assert [] == [text for level, text in lines("claude-code") + lines("git") if "zone" in text or "judged" in text]
 
 
 def test_edits_that_no_hook_captured_are_counted_with_the_reason(place: Path) -> None:

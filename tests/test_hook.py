@@ -162,6 +162,19 @@ def test_the_pre_image_of_a_file_that_is_written_over_is_read_before(say: Any, r
     assert hookless(code(1)).whole.tokens == pytest.approx(one.whole.tokens, abs=8)
 
 
+def test_cursor_is_told_to_go_on_and_nobody_else_is_told_anything(say: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    before = event("preToolUse", tool_name="Write", tool_input={"file_path": "a.py", "content": "x"})
+    say(before, "cursor")
+    assert {"permission": "allow"} == json.loads(capsys.readouterr().out)
+    say(event("beforeSubmitPrompt", prompt="go"), "cursor")
+    assert {"continue": True} == json.loads(capsys.readouterr().out)
+    assert 1 == say("no payload at all", "cursor")
+    assert {"permission": "allow"} == json.loads(capsys.readouterr().out)
+    say(event("afterFileEdit", file_path="a.py", edits=[]), "cursor")
+    say({**before, "hook_event_name": "PreToolUse"}, "claude-code")
+    assert "" == capsys.readouterr().out
+
+
 def test_two_hooks_that_see_one_edit_capture_it_once(say: Any) -> None:
     claude = edit("", code(1))
     cursor = {**claude, "cursor_version": "2.1", "conversation_id": SESSION, "model": "claude-4.5-sonnet"}

@@ -26,8 +26,8 @@ from provenance.cli.status import plain
 def command(store: Path | None, days: int, transcripts: tuple[Path, ...]) -> None:
     """Say whether captures are live: hooks, keys, clock, what was missed, and edits that no hook captured.
 
-    It reads the assistants' own transcripts and compares them with the ledger. Exit code 1: something is not captured,
-    and the line says what to do.
+    It reads the assistants' own transcripts and compares them with the ledger, and loads the policies by which hooks
+    refuse. Exit code 1: something is not captured, or not enforced, and the line says what to do.
 
     \b
     Examples:
@@ -36,12 +36,12 @@ def command(store: Path | None, days: int, transcripts: tuple[Path, ...]) -> Non
     """
     from provenance import health, hook
 
-    colours = {health.OK: "green", health.NOTE: "yellow", health.GAP: "red"}
+    colours = {health.OK: "green", health.NOTE: "yellow", health.GAP: "red", health.OPEN: "red"}
     at = store or Path(hook.store_of(os.getcwd()))
     worst = False
     click.echo(plain(f"store {at}"))
     for found in health.examine(at, Path.cwd(), days, transcripts):
         level = click.style(f"{found.level:12}", fg=colours[found.level])
         click.echo(f"{level}  {found.about:12}  {plain(found.text)}")
-        worst |= found.level == health.GAP
+        worst |= found.level in (health.GAP, health.OPEN)
     raise click.exceptions.Exit(1 if worst else 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING, NoReturn
 
@@ -43,7 +44,8 @@ def enforce(policy_name: str, team: str, assistant: str) -> NoReturn:
 
     Reads the hook's payload from standard input. Exit code 0 lets the call go ahead; 2 refuses it, with the reason on
     standard error (and in the assistant's own JSON on standard output, exit code 0, where it reads that). In a
-    restricted zone, and where nobody can tell whether it is one, it fails closed.
+    restricted zone, and where nobody can tell whether it is one, it fails closed. A relative policy file starts at
+    the root of the repository.
 
     \b
     Examples:
@@ -52,7 +54,9 @@ def enforce(policy_name: str, team: str, assistant: str) -> NoReturn:
     try:
         from provenance import enforcing, policy
 
-        rules = policy.load(policy_name).policy
+        rules = policy.load(enforcing.policy_file(policy_name, os.getcwd(), os.environ)).policy
+        if sys.stdin is None:
+            raise enforcing.Unclear("there is no standard input to read the payload from")
         data = sys.stdin.buffer.read(MOST + 1)
         if len(data) > MOST:
             raise enforcing.Unclear(f"the payload has more than {MOST >> 20} MiB")
@@ -62,14 +66,14 @@ def enforce(policy_name: str, team: str, assistant: str) -> NoReturn:
         reason = f"provenance: refused, for it cannot be told whether this is a restricted zone: {_reason(error)}"
         _refuse(f"{reason} (mend it, or ask who keeps the policy; nothing was written)")
     if denied is None:
+        if assistant == "cursor":  # with failClosed its editor takes silence for a refusal
+            _answer({"permission": "allow"})
         raise click.exceptions.Exit(0)
-    reason = f"provenance: refused by rule {denied.rule}: {_why(denied)}"
+    reason = _plain(f"provenance: refused by rule {denied.rule}: {_why(denied)}")
     if assistant == "cursor":
-        click.echo(json.dumps({"permission": "deny", "user_message": reason, "agent_message": reason}))
-        raise click.exceptions.Exit(0)
+        _answer({"permission": "deny", "user_message": reason, "agent_message": reason})
     if assistant == "copilot":
-        click.echo(json.dumps({"permissionDecision": "deny", "permissionDecisionReason": reason}))
-        raise click.exceptions.Exit(0)
+        _answer({"permissionDecision": "deny", "permissionDecisionReason": reason})
     _refuse(reason)
 
 
@@ -96,7 +100,7 @@ def test(
 
     if not paths and not commands:
         raise click.UsageError("name a path, or a command with --command")
-    rules = policy.load(policy_name).policy
+    rules = policy.load(enforcing.policy_file(policy_name, os.getcwd(), os.environ)).policy
     if not enforcing.restricted(rules):
         click.echo(f"note: the policy {rules.name} has no restricted zone: no blocking rule names a zone", err=True)
     refused = False
@@ -120,8 +124,18 @@ def _why(denied: Denial) -> str:
     return _plain(f"{denied.path} lies in the restricted zone {denied.zone}.{said}")
 
 
+def _answer(said: dict[str, str]) -> NoReturn:
+    """Exit code 0 with an answer in the assistant's own form; a refusal where nobody can read it."""
+    try:
+        click.echo(json.dumps(said))
+    except OSError:
+        raise click.exceptions.Exit(REFUSED) from None
+    raise click.exceptions.Exit(0)
+
+
 def _refuse(reason: str) -> NoReturn:
-    click.echo(_plain(reason), err=True)
+    with suppress(OSError):  # refused all the same
+        click.echo(_plain(reason), err=True)
     raise click.exceptions.Exit(REFUSED)
 
 

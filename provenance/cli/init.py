@@ -13,7 +13,7 @@ from provenance.cli.status import plain
 from provenance.errors import ProvenanceError
 
 if TYPE_CHECKING:
-    from provenance.setup import Kind, Place, Plan
+    from provenance.setup import Enforced, Kind, Place, Plan
 
 NAMES = ("claude-code", "codex", "cursor", "gemini-cli", "copilot", "opencode", "git")
 
@@ -47,6 +47,13 @@ NAMES = ("claude-code", "codex", "cursor", "gemini-cli", "copilot", "opencode", 
     help="The program that hooks call.  [default: this one by its path; with --shared: provenance]",
 )
 @click.option("--codex-notify", is_flag=True, help="With --user: also Codex's notify, for versions without hooks.")
+@click.option(
+    "--enforce",
+    "policy_name",
+    metavar="POLICY",
+    help="Also keep assistants out of the policy's restricted zones, and stop commits that it blocks.",
+)
+@click.option("--team", help="With --enforce: whose work it is, for zones of some teams.")
 @click.option("--uninstall", is_flag=True, help="Take out what init put in, and nothing else.")
 @click.option("--dry-run", is_flag=True, help="Show what would change as a diff; write nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
@@ -58,6 +65,8 @@ def command(
     names: tuple[str, ...],
     program: str | None,
     codex_notify: bool,
+    policy_name: str | None,
+    team: str | None,
     uninstall: bool,
     dry_run: bool,
     yes: bool,
@@ -69,16 +78,25 @@ def command(
     --uninstall gives back the earlier files. Running it again changes nothing. A repository also gets its store,
     .provenance, which git ignores.
 
+    With --enforce the assistants ask before they write, and git before it commits: in a restricted zone (one that a
+    blocking rule of the policy names) they are refused. A policy is a shipped one's name or a file; --shared wants it
+    in the repository. Running init again without --enforce leaves such hooks as they are.
+
     \b
     Examples:
       provenance init                        here, for you
       provenance init --user                 in every repository, for you
       provenance init --shared --dry-run     what would be committed
       provenance init --managed fleet        for your device management
+      provenance init --enforce applied-ai   assistants paused where that policy says so
       provenance init --uninstall
     """
     from provenance import setup
 
+    if team is not None and policy_name is None:
+        raise click.UsageError("--team says for whom to enforce: add --enforce POLICY")
+    if uninstall and policy_name is not None:
+        raise click.UsageError("--uninstall takes out what enforces, too: leave out --enforce")
     place = setup.place(_kind(shared, user, managed, codex_notify), managed or repo, os.environ)
     if place.kind in ("user", "managed") and "git" in names:
         raise click.UsageError("git hooks belong to a repository: leave out --user and --managed")
@@ -88,7 +106,8 @@ def command(
         found = names or tuple(setup.detected(place))
         if not set(found) - {"git"} and not names:
             click.echo(f"no assistant found (name one with --assistant: {', '.join(NAMES[:-1])})", err=True)
-        plan = setup.plan(place, found, _program(place, program), codex_notify)
+        rules = None if policy_name is None else _enforced(place, policy_name, team or "")
+        plan = setup.plan(place, found, _program(place, program), codex_notify, rules)
     _show(plan, place, dry_run)
     if plan.changes and not dry_run and _agreed(yes, len(plan.changes)):
         setup.apply(plan)
@@ -118,6 +137,32 @@ def _program(place: Place, given: str | None) -> str:
     return program.SHARED if place.kind == "shared" else program.checked(program.found(place.environ))
 
 
+def _enforced(place: Place, name: str, team: str) -> Enforced:
+    """The policy as the hooks are to name it: it can be loaded, has restricted zones, and is found where they run."""
+    from provenance import enforcing, policy, setup
+    from provenance.setup import repository
+
+    if not all(text.isprintable() and text.strip() == text for text in (name, team)) or not name:
+        raise ProvenanceError(f"--enforce {name!r}: a policy and a team are named in one line of printable text")
+    rules = policy.load(name).policy
+    if not enforcing.restricted(rules):
+        raise ProvenanceError(
+            f"--enforce {name}: this policy has no restricted zone, so nothing would be refused (let a rule of level "
+            "soft or hard, with 'action: block', name zones, as in applied-ai)"
+        )
+    if name in policy.shipped():
+        return setup.Enforced(name, team)
+    file = Path(os.path.abspath(name))
+    if place.kind != "shared":
+        return setup.Enforced(file.as_posix(), team)
+    file = file.parent.resolve() / file.name
+    if not file.is_relative_to(place.root):
+        raise ProvenanceError(f"--enforce {name}: lies outside of {place.root}, where nobody else has it (move it in)")
+    if not repository.tracked(place.root, file):
+        click.secho(plain(f"note: {file}: git does not track it: commit it with the hooks"), fg="yellow", err=True)
+    return setup.Enforced(f"./{file.relative_to(place.root).as_posix()}", team)
+
+
 def _show(plan: Plan, place: Place, dry_run: bool) -> None:
     """What would change, and what a person has to know."""
     from provenance import setup
@@ -130,6 +175,9 @@ def _show(plan: Plan, place: Place, dry_run: bool) -> None:
             click.echo(plain(f"{verb} {change.path} ({change.who})"))
     if not plan.changes:
         click.echo("nothing to change")
+    for name in dict.fromkeys(name for _, name in plan.enforced):
+        whose = ", ".join(who for who, other in plan.enforced if other == name)
+        click.echo(plain(f"refused in the restricted zones of {name}: {whose}"))
     for who, sentence in plan.notes:
         click.secho(plain(f"note: {who}: {sentence}"), fg="yellow", err=True)
 

@@ -1,4 +1,4 @@
-"""Capture hooks of every assistant: what to write where, writing it, taking it back, and what is there.
+"""Hooks of every assistant, to capture and to refuse: what to write where, writing it, taking it back, what is there.
 
 ``plan`` and ``plan_removal`` read and write nothing; ``apply`` writes what a plan says or nothing at all. Other
 people's bytes stay as they are, and ``plan_removal`` after ``plan`` gives the earlier files back.
@@ -36,11 +36,13 @@ from provenance.setup import (
 )
 from provenance.setup.assistant import Assistant, Kind, Place, in_use
 from provenance.setup.change import Change, Plan, apply, diff, read, text
+from provenance.setup.program import Enforced
 
 __all__ = [
     "ASSISTANTS",
     "NAMES",
     "Change",
+    "Enforced",
     "Installed",
     "Kind",
     "Place",
@@ -85,6 +87,8 @@ class Installed(NamedTuple):
     """Whether its program can be found."""
     trouble: str
     """Why the file could not be read; else empty."""
+    enforced: Enforced | None = None
+    """By which policy it may refuse a call or a commit; None of one that captures."""
 
 
 def place(kind: Kind, folder: Path, environ: Mapping[str, str]) -> Place:
@@ -107,14 +111,18 @@ def detected(place: Place) -> list[str]:
     return [*found, "git"] if place.kind in ("repository", "shared") else found
 
 
-def plan(place: Place, names: Iterable[str], command: str, codex_notify: bool = False) -> Plan:
+def plan(
+    place: Place, names: Iterable[str], command: str, codex_notify: bool = False, enforced: Enforced | None = None
+) -> Plan:
     """What it takes for these assistants to call ``command`` in this place; no changes where they do already.
 
-    Raises ProvenanceError, naming the file, where one cannot be read, parsed or merged into.
+    With ``enforced`` they ask it, too, before they write, and git before it commits; without, whoever asks already goes
+    on asking. Raises ProvenanceError, naming the file, where one cannot be read, parsed or merged into.
     """
     names = list(names)
     changes: list[Change] = []
     notes: list[tuple[str, str]] = []
+    asked: dict[str, Enforced] = {}
     for assistant in _assistants(names):
         target = assistant.target(place)
         if _everyones(place, target.path):
@@ -122,30 +130,35 @@ def plan(place: Place, names: Iterable[str], command: str, codex_notify: bool = 
                 (assistant.name, f"{target.path} is tracked by git: use --shared (for all) or --user (for you)")
             )
             continue
-        content = assistant.content(command, place)
+        rules = enforced or _asked(target.path)
+        if rules:
+            asked[assistant.name] = rules
+        content = assistant.content(command, place, rules)
         if isinstance(content, str):
             changes += _own_file(place, assistant.name, target.path, content)
         else:
             changes += _edit(place, assistant.name, target.path, _adding(content, target.versioned))
-        step = assistant.next_step(place)
+        step = assistant.next_step(place, rules)
         notes += [(assistant.name, step)] if step else []
     if codex_notify:
         changes += _edit(place, "codex", codex.config(place), lambda old: codex.with_notify(old, command))
     if place.kind == "managed":
-        changes += _own_file(place, "managed", place.root / "README.md", managed.readme(names, command))
+        changes += _own_file(place, "managed", place.root / "README.md", managed.readme(names, command, asked))
     if place.kind in ("repository", "shared"):
         repo = repository.at(place.root)
         if "git" in names:
-            more, said = _git_hooks(place, repo, command)
+            more, said, rules = _git_hooks(place, repo, command, enforced)
             changes += more
             notes += [("git", sentence) for sentence in said]
+            if rules:
+                asked["git"] = rules
         targets = {_pattern(place, one.target(place).path) for one in _assistants(names)}
         made = {_pattern(place, one.path) for one in changes if _needs_exclusion(place, one)}
         changes += _exclusion(place, repo, made, targets if place.kind == "shared" else set())
         store = repo.main / ".provenance"
         if not store.exists():
             changes.append(Change(store / ".gitignore", "store", None, b"*\n"))
-    return Plan(tuple(changes), tuple(notes))
+    return Plan(tuple(changes), tuple(notes), tuple((who, rules.policy) for who, rules in asked.items()))
 
 
 def plan_removal(place: Place, names: Iterable[str]) -> Plan:
@@ -171,7 +184,7 @@ def plan_removal(place: Place, names: Iterable[str]) -> Plan:
     if place.kind in ("repository", "shared"):
         repo = repository.at(place.root)
         if "git" in names:
-            changes += _git_hooks(place, repo, None)[0]
+            changes += _git_hooks(place, repo, None, None)[0]
         changes += _exclusion(
             place, repo, set(), {_pattern(place, one.target(place).path) for one in _assistants(names)}
         )
@@ -194,22 +207,34 @@ def installed(places: Iterable[Place]) -> list[Installed]:
                 found[path, ""] = Installed(who, path, "", (), False, str(error))
             for line, events in lines.items():
                 runs = program.runs(program.of(line), place.environ)
-                found[path, line] = Installed(who, path, line, tuple(events), runs, "")
+                found[path, line] = Installed(who, path, line, tuple(events), runs, "", program.enforced(line))
     return sorted(found.values(), key=lambda one: (one.assistant, one.path, one.command))
+
+
+_COMMANDS: dict[str, Callable[[str], list[tuple[str, str]]]] = {
+    ".json": lambda content: jsonmerge.commands(content) if content else [],
+    ".js": lambda content: [("plugin", line) for line in opencode.commands(content)],
+    ".toml": lambda content: [("requirements", line) for line in codex.commands(content)],
+}
+"""What finds (event, command line) in a file's text, by what the file's name ends in."""
+
+
+def _asked(path: Path) -> Enforced | None:
+    """The policy by which a file's hooks refuse already."""
+    lines = _named(path, _COMMANDS[path.suffix], text(path) or "")
+    return next((rules for _, line in lines if (rules := program.enforced(line))), None)
 
 
 def _holders(place: Place) -> Iterator[tuple[str, Path, Callable[[str], list[tuple[str, str]]]]]:
     """(assistant, file, what finds (event, command line) in its text) of every file that can hold hooks of ours."""
     for assistant in ASSISTANTS.values():
         path = assistant.target(place).path
-        if path.suffix == ".json":
-            yield assistant.name, path, lambda content: jsonmerge.commands(content) if content else []
-        elif path.suffix == ".js":
-            yield assistant.name, path, lambda content: [("plugin", line) for line in opencode.commands(content)]
+        if path.suffix in _COMMANDS:
+            yield assistant.name, path, _COMMANDS[path.suffix]
     if place.kind == "user":
         yield "codex", codex.config(place), lambda content: [("notify", line) for line in codex.notified(content)]
     if place.kind in ("repository", "shared") and (repo := repository.around(place.root)):
-        for name in githooks.NAMES:
+        for name in (*githooks.NAMES, githooks.CHECK):
             for folder in {repo.hooks, repo.root / ".husky"}:
                 yield (
                     "git",
@@ -273,36 +298,47 @@ def _everyones(place: Place, path: Path) -> bool:
     return place.kind == "repository" and path.exists() and repository.tracked(place.root, path)
 
 
-def _git_hooks(place: Place, repo: repository.Repository, command: str | None) -> tuple[list[Change], list[str]]:
-    """The changes of git's own hooks, to call ``command`` or, with None, not to; and what cannot be done."""
+def _git_hooks(
+    place: Place, repo: repository.Repository, command: str | None, enforced: Enforced | None
+) -> tuple[list[Change], list[str], Enforced | None]:
+    """The changes of git's own hooks, to call ``command`` or, with None, not to; what cannot be done; and by which
+    policy commits are then judged, if they are."""
     folder, husky = repo.hooks, repo.hooks in (repo.root / ".husky" / "_", repo.root / ".husky")
     mine = repo.git in folder.parents
     if husky:
         folder = repo.root / ".husky"
+    known = (*githooks.NAMES, githooks.CHECK) if enforced else githooks.NAMES
+    by_hand = _by_hand(command, enforced, known)
     if not mine and repo.root not in folder.parents:
-        return [], [f"core.hooksPath is {folder}, for more than this repository: {_by_hand(command)}"]
+        return [], [f"core.hooksPath is {folder}, for more than this repository: {by_hand}"], None
     if not mine and place.kind == "repository":
-        return [], [f"{folder} holds hooks for everyone: use --shared to add to them, or {_by_hand(command)}"]
-    changes, notes = [], []
-    for name in githooks.NAMES:
+        return [], [f"{folder} holds hooks for everyone: use --shared to add to them, or {by_hand}"], None
+    changes: list[Change] = []
+    notes: list[str] = []
+    checked: Enforced | None = None
+    for name in (*githooks.NAMES, githooks.CHECK):
         path = folder / name
         raw = read(path)
         old = None if raw is None else raw.decode("utf-8", "surrogateescape")
+        rules = (enforced or githooks.checks(old or "")) if name == githooks.CHECK and command is not None else None
+        if name == githooks.CHECK and command is not None and rules is None:
+            continue
         if old is not None and command is not None and not githooks.commands(old):
             why = _unfit(path, old, husky)
             if why:
-                notes.append(f"{path} {why}: {_by_hand(command)}")
+                notes.append(f"{path} {why}: {_by_hand(command, rules, (name,) if rules else githooks.NAMES)}")
                 continue
             if "generated by pre-commit" in old:
                 notes.append(f"{path} is written anew whenever pre-commit is installed: run init again then")
         if command is None:
             after = None if old is None else githooks.remove(old)
         else:
-            after = githooks.create(name, command) if old is None else githooks.add(old, name, command)
+            after = githooks.create(name, command, rules) if old is None else githooks.add(old, name, command, rules)
+            checked = rules or checked
         if after != old:
             new = None if after is None else after.encode("utf-8", "surrogateescape")
             changes.append(Change(path, "git", raw, new, executable=True))
-    return changes, notes
+    return changes, notes, checked
 
 
 def _unfit(path: Path, content: str, husky: bool) -> str:
@@ -314,8 +350,8 @@ def _unfit(path: Path, content: str, husky: bool) -> str:
     return "" if husky or os.access(path, os.X_OK) else "is not executable, so git does not run it"
 
 
-def _by_hand(command: str | None) -> str:
-    lines = " and ".join(f"`{command or program.SHARED} capture git {name}`" for name in githooks.NAMES)
+def _by_hand(command: str | None, rules: Enforced | None, names: Iterable[str]) -> str:
+    lines = " and ".join(f"`{githooks.line(name, command or program.SHARED, rules)}`" for name in names)
     return f"call {lines} from your own hooks"
 
 

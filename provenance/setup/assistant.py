@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from provenance.setup.jsonmerge import Hooks
+from provenance.setup.program import Enforced
 
 Kind = Literal["repository", "shared", "user", "managed"]
 
@@ -45,9 +46,9 @@ class Assistant(NamedTuple):
     folders: tuple[str, ...]
     """What on the PATH, in the home folder or in a repository shows that somebody uses it."""
     target: Callable[[Place], Target]
-    content: Callable[[str, Place], Hooks | str]
-    """From the program and the place to the hooks to merge, or to the text of a file of its own."""
-    next_step: Callable[[Place], str]
+    content: Callable[[str, Place, Enforced | None], Hooks | str]
+    """From the program, the place and what is enforced to the hooks to merge, or to the text of a file of its own."""
+    next_step: Callable[[Place, Enforced | None], str]
     """What to tell the user; empty where there is nothing left to do."""
 
 

@@ -34,6 +34,8 @@ class Plan(NamedTuple):
     changes: tuple[Change, ...]
     notes: tuple[tuple[str, str], ...]
     """(assistant, sentence)."""
+    enforced: tuple[tuple[str, str], ...] = ()
+    """(assistant or ``git``, policy) of every hook that may refuse, once the plan is carried out."""
 
 
 def read(path: Path) -> bytes | None:

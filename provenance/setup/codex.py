@@ -4,7 +4,8 @@ Written against Codex CLI 0.169.0 (events), developers.openai.com/codex/hooks.md
 hook_config.rs, hooks/src/engine/discovery.rs and hooks/src/legacy_notify.rs. The root of hooks.json may hold
 ``description`` and ``hooks`` only. A SessionEnd hook gets three seconds at most.
 
-Codex runs a hook only after a person has reviewed and trusted that very definition; managed hooks are exempt.
+Codex runs a hook only after a person has reviewed and trusted that very definition; managed hooks are exempt. A hook
+that cannot run lets the call go ahead; exit code 2 with a reason refuses it (hooks/src/engine): hence ``strict``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from provenance.errors import ProvenanceError
 from provenance.setup import ownfile
 from provenance.setup.assistant import Assistant, Place, Target, folder, group, handler
 from provenance.setup.jsonmerge import Hooks
+from provenance.setup.program import Enforced, asking, strict
 
 WRITING = "Bash|apply_patch|Edit|Write|mcp__.*"
 EVENTS = ("PostToolUse", "UserPromptSubmit", "SessionStart", "Stop", "SubagentStop", "PreCompact")
@@ -30,11 +32,12 @@ _OWN_FILE = "# Written by provenance init, with this file"
 _LINE = re.compile(rf"^notify = \[[^\r\n]*\] (?:{_OWN_FILE}|{_MARK})(?:\r\n|\n|\Z)", re.MULTILINE)
 
 
-def hooks(program: str) -> Hooks:
+def hooks(program: str, enforced: Enforced | None = None) -> Hooks:
     """Every event that shows what the model writes and was shown."""
     line = f"{program} capture codex"
+    asks = group(handler(strict(asking(program, "codex", enforced))), WRITING) if enforced else []
     return {
-        "PreToolUse": group(handler(line), WRITING),
+        "PreToolUse": group(handler(line), WRITING) + asks,
         **{event: group(handler(line)) for event in EVENTS},
         "SessionEnd": group(handler(line, SESSION_END)),
     }
@@ -84,14 +87,14 @@ def config(place: Place) -> Path:
     return folder(place, "CODEX_HOME", ".codex") / "config.toml"
 
 
-def requirements(program: str) -> str:
+def requirements(program: str, enforced: Enforced | None = None) -> str:
     """requirements.toml for a fleet: hooks that run without anybody's trust and cannot be switched off.
 
     ``managed_dir`` must be an absolute folder that the command lies in: the program's.
     """
     directory = str(PurePosixPath(shlex.split(program)[0]).parent)
     lines = ["[features]", "hooks = true", "", "[hooks]", f"managed_dir = {json.dumps(directory)}"]
-    for event, entries in hooks(program).items():
+    for event, entries in hooks(program, enforced).items():
         for entry in entries:
             lines += ["", f"[[hooks.{event}]]"]
             lines += [f"matcher = {json.dumps(entry['matcher'])}"] if "matcher" in entry else []
@@ -99,6 +102,19 @@ def requirements(program: str) -> str:
                 lines += ["", f"[[hooks.{event}.hooks]]"]
                 lines += [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in one.items()]
     return ownfile.signed("\n".join(lines) + "\n")
+
+
+def commands(text: str) -> list[str]:
+    """The command lines that requirements.toml calls, if it stands as it was written here."""
+    if not ownfile.is_untouched(text):
+        return []
+    return [
+        str(one["command"])
+        for entries in _parsed(text).get("hooks", {}).values()
+        if isinstance(entries, list)
+        for entry in entries
+        for one in entry["hooks"]
+    ]
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -118,13 +134,13 @@ def _target(place: Place) -> Target:
             return Target(place.root / "codex" / "requirements.toml")
 
 
-def _next_step(place: Place) -> str:
+def _next_step(place: Place, enforced: Enforced | None) -> str:
     if place.kind == "managed":
         return ""
     project = "" if place.kind == "user" else "trust this project in Codex, then "
     return (
         f"{project}open /hooks in Codex, review the new hooks and trust them: until somebody does, Codex skips them "
-        "and captures nothing (so it is again whenever the command changes)"
+        f"and captures {'and refuses ' if enforced else ''}nothing (so it is again whenever the command changes)"
     )
 
 
@@ -134,6 +150,6 @@ ASSISTANT = Assistant(
     programs=("codex",),
     folders=(".codex",),
     target=_target,
-    content=lambda program, place: requirements(program) if place.kind == "managed" else hooks(program),
+    content=lambda program, place, enforced: (requirements if place.kind == "managed" else hooks)(program, enforced),
     next_step=_next_step,
 )

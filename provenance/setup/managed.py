@@ -6,9 +6,10 @@ from developers.openai.com/codex (managed configuration).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from provenance.setup import ownfile
+from provenance.setup.program import Enforced
 
 PROGRAM = "/usr/local/bin/provenance"
 """Codex runs managed hooks only from the folder that its requirements name, hence no bare name."""
@@ -60,9 +61,17 @@ _ROWS = {
 }
 
 
-def readme(names: Iterable[str], program: str) -> str:
-    """README.md of the fleet's folder."""
+def readme(names: Iterable[str], program: str, asked: Mapping[str, Enforced]) -> str:
+    """README.md of the fleet's folder; ``asked`` are the assistants whose hooks may refuse, and by which policy."""
     rows = []
+    closed = ""
+    if asked:
+        policies = ", ".join(sorted({f"`{rules.policy}`" for rules in asked.values()}))
+        closed = f"""
+These hooks also ask before an assistant writes, and keep it out of the restricted zones of {policies}
+({", ".join(sorted(asked))}). A policy that is a file must lie at that very path on every machine. Where the program or
+the policy is missing, every writing tool is refused, but for Gemini CLI's: it warns and goes on without the program.
+"""
     for name in [name for name in _ROWS if name in set(names)]:
         file, linux, macos, windows, note = _ROWS[name]
         rows.append(f"| `{file}` | `{linux}` | `{macos}` | `{windows}` | {note} |")
@@ -72,7 +81,7 @@ def readme(names: Iterable[str], program: str) -> str:
 Install the program on every machine first; the hooks call `{program}`. Then copy each file to its place, by the
 tool that manages your machines. Write another program into the files with `provenance init --managed FOLDER
 --command PROGRAM`.
-
+{closed}
 | file | Linux | macOS | Windows | |
 |---|---|---|---|---|
 {chr(10).join(rows)}

@@ -10,6 +10,9 @@ Each hook becomes one JSON line on the command's standard input::
     {"host": "opencode", "api": 1, "hook": "tool.execute.after", "time": MILLISECONDS, "directory": "...",
      "worktree": "...", "model": {"providerID": "...", "modelID": "..."}, "input": {...}, "output": {...}}
 
+A hook before a tool that throws refuses the call: where assistants are kept out of restricted zones, the same line is
+also handed to ``provenance hook enforce opencode``, and whatever it ends with but 0 is thrown.
+
 ``model`` is the session's latest, where one was seen. From version 2, ``input`` and ``output`` are put into the names
 of version 1; what version 2 calls ``status``, ``result`` and ``error`` stands in ``output``.
 """
@@ -21,14 +24,15 @@ import re
 
 from provenance.setup import ownfile
 from provenance.setup.assistant import Assistant, Place, Target, folder
+from provenance.setup.program import Enforced, asking
 
 BODY = """\
 // Hands what opencode's models write to `provenance capture opencode`, one JSON line a hook. It changes nothing,
 // and a capture that fails is said on standard error and does not stop the work.
-import { spawn } from "node:child_process"
+@note@import { spawn } from "node:child_process"
 
-const COMMAND = %s
-const WAIT = 30000
+const COMMAND = @command@
+@enforce@const WAIT = 30000
 
 const models = new Map()
 let queue = Promise.resolve()
@@ -56,7 +60,7 @@ function run(line) {
   })
 }
 
-function remember(session, model) {
+@ask@function remember(session, model) {
   const modelID = model?.modelID ?? model?.id
   if (session && modelID) models.set(session, { providerID: model.providerID, modelID })
 }
@@ -69,10 +73,10 @@ function sender(api, place) {
       line = JSON.stringify({ host: "opencode", api, hook, time: Date.now(), ...place, model, input, output })
     } catch (error) {
       console.error(`provenance: ${hook}: ${error.message}`)
-      return Promise.resolve()
+      @unsaid@return Promise.resolve()
     }
     queue = queue.then(() => run(line))
-    return queue
+    return @asked@queue
   }
 }
 
@@ -110,18 +114,59 @@ export default { id: "provenance", server, setup }
 """
 
 
-def plugin(program: str) -> str:
+NOTE = """\
+// Before a tool runs, `provenance hook enforce opencode` is asked too, and what it refuses does not run.
+"""
+ASK = """\
+function ask(line) {
+  return new Promise((allow, refuse) => {
+    const child = spawn(ENFORCE, { shell: true, stdio: ["pipe", "ignore", "pipe"], windowsHide: true })
+    let said = ""
+    const end = (code) => {
+      clearTimeout(timer)
+      if (code === 0) allow()
+      else refuse(new Error(said.trim() || `provenance: refused, for the hook ended with ${code}`))
+    }
+    const timer = setTimeout(() => {
+      child.kill()
+      end("no answer")
+    }, WAIT)
+    child.stderr.on("data", (part) => {
+      said += part
+    })
+    child.on("error", refuse)
+    child.on("close", end)
+    child.stdin.on("error", () => {})
+    child.stdin.end(line + "\\n")
+  })
+}
+
+"""
+
+
+def plugin(program: str, enforced: Enforced | None = None) -> str:
     """The plugin's whole text."""
-    line = json.dumps(f"{program} capture opencode", ensure_ascii=False)
-    return ownfile.signed(BODY.replace("%s", line, 1), "//")
+    parts = dict.fromkeys(("note", "enforce", "ask", "unsaid", "asked"), "")
+    if enforced:
+        parts["note"] = NOTE
+        parts["enforce"] = f"const ENFORCE = {_text(asking(program, 'opencode', enforced))}\n"
+        parts["ask"] = ASK
+        parts["unsaid"] = 'if (hook === "tool.execute.before") return Promise.reject(error)\n      '
+        parts["asked"] = 'hook === "tool.execute.before" ? Promise.all([ask(line), queue]).then(() => {}) : '
+    parts["command"] = _text(f"{program} capture opencode")
+    return ownfile.signed(re.sub(r"@(\w+)@", lambda found: parts[found.group(1)], BODY), "//")
+
+
+def _text(line: str) -> str:
+    return json.dumps(line, ensure_ascii=False)
 
 
 def commands(text: str) -> list[str]:
-    """The command line that a plugin of ours calls."""
+    """The command lines that a plugin of ours calls."""
     if not ownfile.is_ours(text):
         return []
-    found = re.search(r'^const COMMAND = ("(?:[^"\\\n]|\\.)*")$', text, re.MULTILINE)
-    return [str(json.loads(found.group(1)))] if found else []
+    found = re.findall(r'^const (?:COMMAND|ENFORCE) = ("(?:[^"\\\n]|\\.)*")$', text, re.MULTILINE)
+    return [str(json.loads(line)) for line in found]
 
 
 def _target(place: Place) -> Target:
@@ -141,6 +186,6 @@ ASSISTANT = Assistant(
     programs=("opencode",),
     folders=(".opencode", ".config/opencode"),
     target=_target,
-    content=lambda program, place: plugin(program),
-    next_step=lambda place: "",
+    content=lambda program, place, enforced: plugin(program, enforced),
+    next_step=lambda place, enforced: "",
 )

@@ -13,25 +13,63 @@ import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from provenance.errors import ProvenanceError
 
+_HOSTS = "claude-code|codex|cursor|gemini-cli|copilot|opencode"
+_WORD = r"(?:[\w@%+=:,./-]|'[^'\r\n]*'|\"[^\"$`\\\r\n]*\")+"
+"""What a shell takes for one word, whatever it stands for."""
+_JUDGE = rf"\s+--policy\s+{_WORD}(?:\s+--team\s+{_WORD})?"
 _CALL = re.compile(
-    r"\s+capture\s+(?:codex-notify|claude-code|codex|cursor|gemini-cli|copilot|opencode|git)(?:\s+[\w-]+)?"
+    rf"\s+capture\s+(?:codex-notify|{_HOSTS}|git)(?:\s+[\w-]+)?"
     r"(?: \|\| exit 0|; exit 0)?\s*"
 )
-"""What follows the program in a command line of ours."""
+"""What follows the program in a command line of ours that captures."""
+_ASK = re.compile(rf"\s+hook\s+enforce\s+(?:{_HOSTS}){_JUDGE}(?: \|\| exit 2)?\s*", re.ASCII)
+"""... that asks whether an assistant may write."""
+_CHECK = re.compile(rf"\s+check\s+--staged{_JUDGE}\s*", re.ASCII)
+"""... that judges a commit; it stands in git's hooks only."""
 SHARED = "provenance"
 """The program in files that others read too: whatever their PATH holds."""
 
 
+class Enforced(NamedTuple):
+    """By which policy assistants are kept out of restricted zones."""
+
+    policy: str
+    """A shipped policy's name or a file's path, as it stands in the command line."""
+    team: str = ""
+
+
 def is_ours(line: str) -> bool:
-    """Whether a command line is a capture and nothing else: not another program's whose words are like ours, nor one
-    that somebody has made a part of something larger."""
-    at = line.rfind(" capture ")
-    if at < 0 or not _CALL.fullmatch(line, at):
-        return False
-    reader = shlex.shlex(line[:at].removeprefix("& "), posix=True, punctuation_chars=True)
+    """Whether a command line is a capture, or asks whether an assistant may write, and nothing else: not another
+    program's whose words are like ours, nor one that somebody has made a part of something larger."""
+    return _behind(line, _CALL, " capture ") >= 0 or _behind(line, _ASK, " hook enforce ") >= 0
+
+
+def enforced(line: str) -> Enforced | None:
+    """The policy by which a command line of ours asks or checks; None of one that captures, or is not ours."""
+    for call, sign in ((_ASK, " hook enforce "), (_CHECK, " check --staged ")):
+        at = _behind(line, call, sign)
+        if at >= 0:
+            words = shlex.split(line[at:])
+            given = {name: words[words.index(name) + 1] for name in ("--policy", "--team") if name in words}
+            return Enforced(given["--policy"], given.get("--team", ""))
+    return None
+
+
+def _behind(line: str, call: re.Pattern[str], sign: str) -> int:
+    """Where in a line of ours the program ends; -1 in any other. A quoted program or policy may hold the sign too."""
+    at = line.find(sign)
+    while at >= 0 and not (call.fullmatch(line, at) and _is_program(line[:at])):
+        at = line.find(sign, at + 1)
+    return at
+
+
+def _is_program(text: str) -> bool:
+    """Whether it is one command of a shell whose last word is a program called provenance."""
+    reader = shlex.shlex(text.removeprefix("& "), posix=True, punctuation_chars=True)
     reader.whitespace_split, reader.commenters = True, ""
     try:
         words = list(reader)
@@ -53,7 +91,10 @@ def found(environ: Mapping[str, str]) -> str:
 
 def quoted(path: Path) -> str:
     """A path as one word for sh, and for cmd.exe and PowerShell where it needs no quotes."""
-    text = path.as_posix()
+    return _word(path.as_posix())
+
+
+def _word(text: str) -> str:
     if sys.platform == "win32":
         return f'"{text}"' if " " in text else text
     return shlex.quote(text)
@@ -78,7 +119,9 @@ def checked(program: str) -> str:
 
 def of(line: str) -> str:
     """The program of a command line of ours."""
-    return re.split(r"\scapture\s", line, maxsplit=1)[0].removeprefix("& ").strip()
+    calls = ((_CALL, " capture "), (_ASK, " hook enforce "), (_CHECK, " check --staged "))
+    at = max(_behind(line, call, sign) for call, sign in calls)
+    return line[:at].removeprefix("& ").strip() if at >= 0 else line
 
 
 def runs(program: str, environ: Mapping[str, str]) -> bool:
@@ -96,6 +139,29 @@ def harmless(line: str) -> str:
     ``|| exit 0`` is understood by sh, cmd.exe and PowerShell 7.
     """
     return f"{line} || exit 0"
+
+
+def asking(program: str, assistant: str, rules: Enforced) -> str:
+    """The command line that asks whether an assistant may write."""
+    return f"{program} hook enforce {assistant}{_judge(rules)}"
+
+
+def checking(program: str, rules: Enforced) -> str:
+    """The command line that judges what is about to be committed."""
+    return f"{program} check --staged{_judge(rules)}"
+
+
+def _judge(rules: Enforced) -> str:
+    team = f" --team {_word(rules.team)}" if rules.team else ""
+    return f" --policy {_word(rules.policy)}{team}"
+
+
+def strict(line: str) -> str:
+    """The command line, ending in a refusal if it cannot run, for hosts that let a call go ahead then.
+
+    sh, fish and cmd.exe understand ``|| exit 2``; PowerShell 5 does not.
+    """
+    return f"{line} || exit 2"
 
 
 def for_powershell(line: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from provenance import cli, setup
 from provenance.cli import init
+from provenance.setup import jsonmerge
 from tests.conftest import Ran
 
 Run = Callable[..., Ran]
@@ -118,12 +120,131 @@ def test_a_broken_settings_file_is_named_with_line_and_column(repo: Path, run: R
         (["--assistant", "clippy"], "'clippy' is not one of 'claude-code'"),
         (["--command", "wrapper"], "must name provenance"),
         (["--managed", "fleet", "--command", "provenance"], "a fleet's hooks need a whole path"),
+        (["--team", "x"], "--team says for whom to enforce: add --enforce POLICY"),
+        (["--uninstall", "--enforce", "applied-ai"], "takes out what enforces, too: leave out --enforce"),
+        (["--enforce", "audit-only"], "this policy has no restricted zone, so nothing would be refused"),
+        (["--enforce", "clean-room"], "this policy has no restricted zone, so nothing would be refused"),
+        (["--enforce", "apllied-ai"], "no policy of this name"),
+        (["--enforce", ""], "a policy and a team are named in one line of printable text"),
+        (["--enforce", "applied-ai", "--team", "a\nb"], "a policy and a team are named in one line of printable text"),
     ],
 )
 def test_what_makes_no_sense_is_refused(repo: Path, run: Run, options: list[str], message: str) -> None:
     said = run("init", *options, "--yes")
     assert (2, "") == (said.code, said.out)
     assert message in said.err
+    assert [] == list((repo / ".claude").iterdir())
+
+
+RULES = """
+version: 2
+name: ours
+zones: {kept: {paths: ["kept/**"]}}
+rules: [{id: ours-alone, zones: [kept], action: block, level: hard, message: By hand.}]
+"""
+
+
+def lines(file: Path) -> list[str]:
+    return [line for _, line in jsonmerge.commands(file.read_text()) if " hook enforce " in line]
+
+
+def test_what_will_be_refused_is_said_and_said_again(repo: Path, run: Run) -> None:
+    first = run("init", "--enforce", "applied-ai", "--team", "applied-ai", "--yes", "--command", "/opt/provenance")
+    assert (0, "") == (first.code, first.err)
+    assert f"create {repo}/.git/hooks/pre-commit (git)\n" in first.out
+    last = "refused in the restricted zones of applied-ai: claude-code, git\n"
+    assert first.out.endswith(f"{last}done: 6 files\n")
+    expected = "/opt/provenance hook enforce claude-code --policy applied-ai --team applied-ai"
+    assert [expected] == lines(repo / ".claude" / "settings.local.json")
+    assert Ran(0, f"nothing to change\n{last}", "") == run("init", "--yes", "--command", "/opt/provenance")
+    run("init", "--uninstall", "--yes")
+    assert [".git", ".provenance"] == sorted(path.name for path in repo.iterdir())
+    assert not (repo / ".git" / "hooks" / "pre-commit").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--user"], ["--managed", "fleet"]])
+def test_a_policy_file_is_named_by_its_whole_path(repo: Path, run: Run, options: list[str]) -> None:
+    (repo / "rules").mkdir()
+    (repo / "rules" / "ours.yaml").write_text(RULES)
+    run("init", *options, "--enforce", "rules/../rules/ours.yaml", "--assistant", "cursor", "--yes")
+    base = {0: repo / ".cursor", 1: Path.home() / ".cursor", 2: repo / "fleet" / "cursor"}[len(options)]
+    assert all(line.endswith(f" --policy {repo}/rules/ours.yaml") for line in lines(base / "hooks.json"))
+    assert 3 == len(lines(base / "hooks.json"))
+
+
+def test_everyones_policy_lies_in_the_repository(
+    repo: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = tmp_path / "ours.yaml"
+    outside.write_text(RULES)
+    shared = ("init", "--shared", "--yes", "--enforce")
+    said = run(*shared, outside)
+    assert (2, "") == (said.code, said.out)
+    assert f"lies outside of {repo}, where nobody else has it (move it in)" in said.err
+    (repo / "rules").mkdir()
+    outside.rename(repo / "rules" / "ours.yaml")
+    monkeypatch.chdir(repo / "rules")
+    said = run(*shared, "ours.yaml")
+    assert f"note: {repo}/rules/ours.yaml: git does not track it: commit it with the hooks\n" in said.err
+    expected = "provenance hook enforce claude-code --policy ./rules/ours.yaml"
+    assert [expected] == lines(repo / ".claude" / "settings.json")
+    subprocess.run(["git", "add", "."], cwd=repo, check=True)
+    assert "git does not track it" not in run(*shared, "ours.yaml").err
+
+
+@pytest.mark.parametrize("content", [b"", b"version: 2\nname: x\n", b"\xff", b"rules: ["])
+def test_a_policy_that_cannot_be_read_installs_nothing(repo: Path, run: Run, content: bytes) -> None:
+    (repo / "ours.yaml").write_bytes(content)
+    said = run("init", "--enforce", "ours.yaml", "--yes")
+    assert (2, "", True) == (said.code, said.out, said.err.startswith("error: ours.yaml: "))
+    assert [] == list((repo / ".claude").iterdir())
+
+
+def commit(repo: Path, *paths: str) -> tuple[int, str]:
+    subprocess.run(["git", "add", *paths], cwd=repo, check=True)
+    done = subprocess.run(["git", "commit", "-q", "-m", "x"], cwd=repo, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_what_an_assistant_wrote_into_the_zone_behind_the_hooks_back_stops_at_the_commit(repo: Path, run: Run) -> None:
+    for name, value in (("user.name", "a"), ("user.email", "a@example.org")):
+        subprocess.run(["git", "config", name, value], cwd=repo, check=True)
+    (repo / "rules.yaml").write_text(RULES)
+    assert 0 == run("init", "--enforce", "rules.yaml", "--yes").code
+    for name in ("kept", "free"):
+        (repo / name).mkdir()
+    text = (
+        "def score(level, limit=4):\n    total = limit * 3\n    for step in range(level):\n"
+        "        total += drained_of(step, total) - limit\n        if total > 90:\n"
+        "            return [drained_as(total, 'key', step) for step in sorted(limit)]\n    return total\n"
+    )
+    events = json.loads((repo / ".claude" / "settings.local.json").read_text())["hooks"]
+    capture = events["PostToolUse"][0]["hooks"][0]["command"]
+    for path in ("kept/a.py", "free/a.py"):
+        (repo / path).write_text(text.replace("score", path[:4]))
+        payload = {
+            "hook_event_name": "PostToolUse",
+            "session_id": "s",
+            "cwd": str(repo),
+            "transcript_path": "",
+            "tool_name": "Write",
+            "tool_use_id": f"toolu_{path}",
+            "tool_input": {"file_path": str(repo / path), "content": (repo / path).read_text()},
+            "tool_response": {},
+        }
+        subprocess.run(["sh", "-c", capture], input=json.dumps(payload), text=True, cwd=repo, check=True)
+    (repo / "kept" / "b.py").write_text("total = 1\n")
+    assert (0, "") == commit(repo, "kept/b.py")
+    assert 0 == commit(repo, "free/a.py")[0]
+    stopped, said = commit(repo, "kept/a.py")
+    assert 1 == stopped
+    assert "ours-alone" in said
+    assert "could not be judged" not in said
+    (repo / "rules.yaml").write_text("rules: [")
+    stopped, said = commit(repo, "kept/a.py")
+    assert 1 == stopped
+    assert f"error: {repo}/rules.yaml: " in said
+    assert said.endswith("provenance: not committed, for it could not be judged: mend what is said above\n")
 
 
 def test_the_names_on_the_command_line_are_those_that_can_be_installed() -> None:

@@ -8,13 +8,20 @@ import re
 from typing import Any
 
 LINE = "provenance capture claude-code"
+ASK = "provenance hook enforce claude-code --policy applied-ai"
 WANTED: dict[str, list[dict[str, Any]]] = {
-    "PreToolUse": [{"matcher": "Edit|Write", "hooks": [{"type": "command", "command": LINE, "timeout": 30}]}],
+    "PreToolUse": [
+        {"matcher": "Edit|Write", "hooks": [{"type": "command", "command": LINE, "timeout": 30}]},
+        {"matcher": "Edit|Write", "hooks": [{"type": "command", "command": ASK, "onFailure": "block"}]},
+    ],
     "PostToolUse": [{"matcher": "*", "hooks": [{"type": "command", "command": LINE}]}],
     "Stop": [{"hooks": [{"type": "command", "command": LINE}]}],
 }
 FLAT: dict[str, list[dict[str, Any]]] = {
-    "preToolUse": [{"command": "/opt/my tools/provenance capture cursor", "timeout": 30}],
+    "preToolUse": [
+        {"command": "/opt/my tools/provenance capture cursor", "timeout": 30},
+        {"command": "provenance hook enforce cursor --policy 'a b' --team x", "failClosed": True},
+    ],
     "stop": [{"type": "command", "bash": "provenance capture copilot", "powershell": "provenance capture copilot"}],
 }
 THEIRS = {"matcher": "Bash", "hooks": [{"type": "command", "command": "guard --strict"}]}

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from provenance.errors import ProvenanceError
 from provenance.setup import codex, ownfile
+from provenance.setup.program import Enforced
 
 CONFIG = """\
 # mine
@@ -61,3 +62,15 @@ def test_the_requirements_of_a_fleet_say_what_the_hooks_say() -> None:
     assert {"features": {"hooks": True}} == {"features": said["features"]}
     assert "/usr/local/bin" == said["hooks"].pop("managed_dir")
     assert codex.hooks("/usr/local/bin/provenance") == said["hooks"]
+
+
+def test_the_requirements_of_a_fleet_refuse_what_the_hooks_refuse() -> None:
+    rules = Enforced('/etc/our "rules".yaml')
+    text = codex.requirements("/usr/local/bin/provenance", rules)
+    hooks = tomllib.loads(text)["hooks"]
+    del hooks["managed_dir"]
+    assert codex.hooks("/usr/local/bin/provenance", rules) == hooks
+    line = "/usr/local/bin/provenance hook enforce codex --policy '/etc/our \"rules\".yaml' || exit 2"
+    assert line in codex.commands(text)
+    assert [] == codex.commands(text + "# mine")
+    assert [] == codex.commands('[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ncommand = "guard"\n')

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance.setup import exclude, githooks
+from provenance.setup.program import Enforced
 
 HEADS = ("#!/bin/sh\n", "#!/usr/bin/env bash\n", "#!/bin/sh -e\r\n", "#!/bin/zsh", "", "# no program named\n")
 scripts = st.builds(str.__add__, st.sampled_from(HEADS), st.text().filter(lambda text: "\0" not in text))
@@ -22,6 +23,22 @@ def test_a_block_comes_out_of_any_script_without_a_trace(script: str, name: str)
     assert installed == githooks.add(installed, name, "provenance")
     assert script == githooks.remove(installed)
     assert script == githooks.remove(githooks.add(installed, name, "/other/provenance"))
+
+
+@given(scripts)
+def test_the_check_of_commits_comes_out_of_any_script_without_a_trace(script: str) -> None:
+    rules = Enforced("applied-ai", "a team")
+    installed = githooks.add(script, githooks.CHECK, "provenance", rules)
+    assert ["provenance check --staged --policy applied-ai --team 'a team'"] == githooks.commands(installed)
+    assert rules == githooks.checks(installed)
+    assert installed == githooks.add(installed, githooks.CHECK, "provenance", rules)
+    assert script == githooks.remove(installed)
+    assert githooks.remove(githooks.create(githooks.CHECK, "provenance", rules)) is None
+
+
+def test_a_hook_that_tags_checks_nothing() -> None:
+    assert githooks.checks(githooks.create("post-commit", "provenance")) is None
+    assert githooks.checks("#!/bin/sh\nprovenance check --staged --policy x </dev/null || {\n") is None
 
 
 def test_a_file_of_our_own_goes_unless_somebody_has_added_to_it() -> None:

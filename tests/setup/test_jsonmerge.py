@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from provenance.errors import ProvenanceError
 from provenance.setup import jsonmerge
-from tests.setup.samples import COMMENTED, FLAT, LINE, THEIRS, WANTED, document, said
+from tests.setup.samples import ASK, COMMENTED, FLAT, LINE, THEIRS, WANTED, document, said
 
 Hooks = dict[str, list[dict[str, Any]]]
 
@@ -96,7 +96,7 @@ def test_damaged_settings_are_refused_or_kept(dice: random.Random, installed: bo
         bare = jsonmerge.remove(merged_text)
     except ProvenanceError:
         return
-    assert sorted(line for _, line in jsonmerge.commands(merged_text)) == [LINE] * 3
+    assert sorted(line for _, line in jsonmerge.commands(merged_text)) == [LINE] * 3 + [ASK]
     assert bare is None or not jsonmerge.commands(bare)
 
 
@@ -188,4 +188,5 @@ def test_deep_nesting_is_no_limit() -> None:
 
 def test_commands_are_listed_with_their_events() -> None:
     text = jsonmerge.add(COMMENTED, WANTED)
-    assert [("PreToolUse", LINE), ("Stop", LINE), ("PostToolUse", LINE)] == jsonmerge.commands(text)
+    expected = [("PreToolUse", LINE), ("PreToolUse", ASK), ("Stop", LINE), ("PostToolUse", LINE)]
+    assert expected == jsonmerge.commands(text)

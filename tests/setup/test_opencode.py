@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from provenance.setup import opencode, ownfile
+from provenance.setup.program import Enforced
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="runs the plugin with node")
 
@@ -36,9 +37,11 @@ await called["execute.after"]({ tool: "edit", sessionID: "s", id: "1", input: {}
 """
 
 
-def play(tmp_path: Path, script: str, program: str) -> tuple[str, list[dict[str, object]]]:
+def play(
+    tmp_path: Path, script: str, program: str, rules: Enforced | None = None
+) -> tuple[str, list[dict[str, object]]]:
     """(what was said on standard error, the lines that the command got) of a script that calls the plugin."""
-    (tmp_path / "plugin.mjs").write_text(opencode.plugin(program))
+    (tmp_path / "plugin.mjs").write_text(opencode.plugin(program, rules))
     (tmp_path / "play.mjs").write_text(f'import plugin from "./plugin.mjs"\n{script}')
     done = subprocess.run(["node", tmp_path / "play.mjs"], capture_output=True, text=True, check=True, timeout=60)
     lines = tmp_path / "lines"
@@ -99,3 +102,66 @@ def test_a_change_by_hand_is_known() -> None:
     assert (True, True) == (ownfile.is_ours(text), ownfile.is_untouched(text))
     assert (True, False) == (ownfile.is_ours(text + " "), ownfile.is_untouched(text + " "))
     assert not ownfile.is_ours("// somebody's plugin\n" + text)
+
+
+TRY_V1 = """
+const hooks = await plugin.server({ directory: "/d", worktree: "/w" })
+const before = (tool, args) => hooks["tool.execute.before"]({ tool, sessionID: "s", callID: "1" }, { args })
+const loop = {}
+loop.self = loop
+for (const args of [{ filePath: "in" }, { filePath: "out" }, loop]) {
+  await before("edit", args).then(() => console.error("went on"), (error) => console.error(`thrown: ${error.message}`))
+}
+await hooks["tool.execute.after"]({ tool: "edit", sessionID: "s", callID: "1" }, { output: "in" })
+"""
+TRY_V2 = """
+const called = {}
+const domain = { hook: async (name, run) => { called[name] = run } }
+await plugin.setup({ location: { directory: "/d" }, session: domain, tool: domain })
+for (const path of ["in", "out"]) {
+  const event = { tool: "edit", sessionID: "s", id: "1", input: { path } }
+  const said = (error) => console.error(`thrown: ${error.message}`)
+  await called["execute.before"](event).then(() => console.error("went on"), said)
+}
+"""
+
+
+@pytest.fixture
+def guard(tmp_path: Path) -> str:
+    """A program that records captures and refuses what names "in"."""
+    program = tmp_path / "provenance"
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = capture ] && {{ cat >> "{tmp_path}/lines"; exit 1; }}\n'
+        '[ "$*" = "hook enforce opencode --policy a b" ] || exit 9\n'
+        "grep -q '\"in\"' || exit 0\necho 'refused by rule x' >&2\nexit 2\n"
+    )
+    program.chmod(0o755)
+    return str(program)
+
+
+@needs_node
+@pytest.mark.parametrize("script", [TRY_V1, TRY_V2])
+def test_what_the_program_refuses_is_thrown_and_captures_go_on(tmp_path: Path, guard: str, script: str) -> None:
+    said, lines = play(tmp_path, script, guard, Enforced("a b"))
+    spoken = said.splitlines()
+    assert ["thrown: refused by rule x", "went on"] == spoken[:2]
+    hooks = [line["hook"] for line in lines]
+    assert ["tool.execute.before", "tool.execute.before"] == hooks[:2]
+    if script is TRY_V1:
+        assert any(line.startswith("thrown: Converting circular structure") for line in spoken[2:])
+        assert "tool.execute.after" == hooks[2]
+
+
+@needs_node
+def test_a_program_that_is_gone_refuses(tmp_path: Path) -> None:
+    said, _ = play(tmp_path, TRY_V1, "/gone/provenance", Enforced("a b"))
+    assert "went on" not in said
+    assert 2 == said.count("thrown: ") - said.count("thrown: Converting")
+
+
+def test_a_plugin_that_only_captures_says_nothing_of_refusals() -> None:
+    assert "enforce" not in opencode.plugin("provenance").lower()
+    assert "@" not in opencode.plugin("provenance", Enforced("x"))
+    assert ["provenance capture opencode", "provenance hook enforce opencode --policy x"] == opencode.commands(
+        opencode.plugin("provenance", Enforced("x"))
+    )

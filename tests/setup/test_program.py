@@ -40,6 +40,52 @@ from provenance.setup import program
 )
 def test_a_line_of_ours_is_known(line: str, ours: bool) -> None:
     assert ours == (program.is_ours(line))
+    assert program.enforced(line) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "rules"),
+    [
+        ("provenance hook enforce claude-code --policy applied-ai", ("applied-ai", "")),
+        ("/opt/provenance hook enforce codex --policy ./our.yaml --team x || exit 2", ("./our.yaml", "x")),
+        ("& 'C:/a b/provenance.exe' hook enforce copilot --policy 'a b' --team 'c d'", ("a b", "c d")),
+        ("python3 -m provenance hook enforce cursor --policy 'it'\"'\"'s'", ("it's", "")),
+        (
+            "provenance hook enforce cursor --policy 'x hook enforce codex --policy y'",
+            ("x hook enforce codex --policy y", ""),
+        ),
+        ("'/a hook enforce cursor --policy b/provenance' hook enforce cursor --policy c", ("c", "")),
+        ("provenance hook enforce claude-code", None),
+        ("provenance hook enforce aider --policy x", None),
+        ("provenance hook enforce claude-code --policy", None),
+        ("provenance hook enforce claude-code --policy x y", None),
+        ("provenance hook enforce claude-code --policy $(id)", None),
+        ('provenance hook enforce claude-code --policy "$HOME/x"', None),
+        ("provenance hook enforce claude-code --policy x; rm -rf /", None),
+        ("provenance hook enforce claude-code --policy x || exit 0", None),
+        ("provenance hook enforce claude-code --policy x && guard", None),
+        ("provenance hook enforce claude-code --policy x\nguard", None),
+        ("guard; provenance hook enforce claude-code --policy x", None),
+        ("sh -c 'provenance hook enforce claude-code --policy x'", None),
+        ("slsa-provenance hook enforce claude-code --policy x", None),
+        ("provenance hook test --policy x", None),
+    ],
+)
+def test_a_line_of_ours_that_may_refuse_is_known_with_its_policy(line: str, rules: tuple[str, str] | None) -> None:
+    assert (rules is not None) == program.is_ours(line)
+    assert rules == program.enforced(line)
+
+
+NAME = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1)
+
+
+@given(NAME.filter(str.strip), st.just("") | NAME, st.sampled_from(["provenance", "'/my tools/provenance'"]))
+def test_any_policy_and_team_can_be_read_back(policy: str, team: str, name: str) -> None:
+    rules = program.Enforced(policy, team)
+    for line in (program.asking(name, "cursor", rules), program.strict(program.asking(name, "codex", rules))):
+        assert (True, rules, name) == (program.is_ours(line), program.enforced(line), program.of(line))
+    line = program.checking(name, rules)
+    assert (False, rules, name) == (program.is_ours(line), program.enforced(line), program.of(line))
 
 
 @pytest.mark.parametrize(

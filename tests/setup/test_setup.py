@@ -15,11 +15,13 @@ from provenance import setup
 from provenance.capture import payloads
 from provenance.errors import ProvenanceError
 from provenance.hook import store_of
-from provenance.setup import claude_code, managed
+from provenance.setup import claude_code, codex, jsonmerge, managed, opencode, program
 from provenance.setup.assistant import Kind
 from tests.setup.samples import COMMENTED, THEIRS, said
 
 OWN = "/opt/provenance/bin/provenance"
+RULES = setup.Enforced("/policies/our rules.yaml", "applied ai")
+SAID = " --policy '/policies/our rules.yaml' --team 'applied ai'"
 FILES: dict[Kind, dict[str, str]] = {
     "repository": {
         "claude-code": ".claude/settings.local.json",
@@ -83,9 +85,11 @@ def tree(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in paths if "objects" not in path.parts}
 
 
-def install(where: setup.Place, names: object = setup.NAMES, program: str = OWN) -> setup.Plan:
+def install(
+    where: setup.Place, names: object = setup.NAMES, program: str = OWN, enforced: setup.Enforced | None = None
+) -> setup.Plan:
     names = [name for name in setup.NAMES if name in list(names)]  # type: ignore[call-overload]
-    plan = setup.plan(where, names, program)
+    plan = setup.plan(where, names, program, enforced=enforced)
     setup.apply(plan)
     return plan
 
@@ -130,7 +134,7 @@ def test_every_line_of_a_file_calls_its_own_capture(kind: Kind, name: str, file:
 
 @pytest.mark.parametrize("name", list(setup.ASSISTANTS))
 def test_the_capture_knows_every_event_that_is_installed(name: str, repo: Path) -> None:
-    content = setup.ASSISTANTS[name].content(OWN, place("shared", repo))
+    content = setup.ASSISTANTS[name].content(OWN, place("shared", repo), None)
     events = re.findall(r'send\("([a-z.]+)"', content) if isinstance(content, str) else list(content)
     assert len(events) >= 4
     assert [] == [event for event in events if event.replace(".", "").lower() not in payloads.EVENTS]
@@ -331,6 +335,150 @@ def test_a_subfolder_means_its_repository(repo: Path) -> None:
     assert repo == setup.place("shared", repo / "a" / "b", {}).root
 
 
+# Keeping assistants out of restricted zones.
+
+
+def asking(path: Path) -> list[str]:
+    """The command lines in a file that may refuse, PowerShell's apart."""
+    text = path.read_text()
+    if path.suffix == ".json":
+        lines = [line for _, line in jsonmerge.commands(text)]
+    else:
+        lines = (opencode if path.suffix == ".js" else codex).commands(text)
+    return [line for line in lines if program.enforced(line) and not line.startswith("& ")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_refuses_goes_in_beside_the_captures_and_comes_out_with_them(kind: Kind, repo: Path) -> None:
+    before = tree(repo.parent)
+    where = place(kind, repo)
+    plan = install(where, enforced=RULES)
+    names = [*setup.ASSISTANTS, "git"] if kind in ("repository", "shared") else [*setup.ASSISTANTS]
+    assert [(name, RULES.policy) for name in names] == list(plan.enforced)
+    for name, file in FILES[kind].items():
+        lines = set(asking(where.root / file))
+        assert {f"{OWN} hook enforce {name}{SAID}{' || exit 2' if name == 'codex' else ''}"} == lines
+        assert f"{OWN} capture {name}" in (where.root / file).read_text()
+    assert () == setup.plan(where, setup.NAMES, OWN, enforced=RULES).changes
+    setup.apply(setup.plan_removal(where, setup.NAMES))
+    assert before == tree(repo.parent)
+
+
+@pytest.mark.parametrize(("kind", "name", "file"), JSON)
+def test_other_peoples_settings_stay_when_something_may_refuse(kind: Kind, name: str, file: str, repo: Path) -> None:
+    where = place(kind, repo)
+    path = where.root / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    original = COMMENTED.replace('"model"', '"version": 1,\n  "model"').encode()
+    path.write_bytes(original)
+    install(where, [name])
+    install(where, [name], enforced=RULES)
+    assert {"matcher": "Bash", "hooks": [{"type": "command", "command": "guard"}]} == said(path.read_text())["hooks"][
+        "PreToolUse"
+    ][0]
+    setup.apply(setup.plan_removal(where, [name]))
+    assert original == path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_installing_again_without_a_policy_leaves_what_refuses(kind: Kind, repo: Path) -> None:
+    where = place(kind, repo)
+    install(where, enforced=RULES)
+    before = tree(repo.parent)
+    plan = install(where)
+    assert ((), RULES.policy) == (plan.changes, plan.enforced[0][1])
+    assert before == tree(repo.parent)
+    install(where, program="/new/provenance")
+    for name, file in FILES[kind].items():
+        assert {f"/new/provenance hook enforce {name}{SAID}"} == {
+            line.removesuffix(" || exit 2") for line in asking(where.root / file)
+        }
+    install(where, enforced=setup.Enforced("applied-ai"))
+    rules = {program.enforced(line) for file in FILES[kind].values() for line in asking(where.root / file)}
+    assert {setup.Enforced("applied-ai")} == rules
+
+
+def test_one_assistant_can_be_kept_out_and_the_others_not(repo: Path) -> None:
+    where = place("repository", repo)
+    install(where, ["cursor"], enforced=RULES)
+    assert [("cursor", RULES.policy)] == list(install(where).enforced)
+    assert [] == asking(repo / FILES["repository"]["codex"])
+    assert not (repo / ".git" / "hooks" / "pre-commit").exists()
+
+
+def test_a_host_is_told_to_refuse_where_the_hook_cannot_run(repo: Path) -> None:
+    install(place("shared", repo), enforced=RULES)
+    files = FILES["shared"]
+    hooks = {name: json.loads((repo / files[name]).read_text())["hooks"] for name in setup.NAMES[:5]}
+    capture, enforce = (entry["hooks"][0] for entry in hooks["claude-code"]["PreToolUse"])
+    assert (None, "block") == (capture.get("onFailure"), enforce["onFailure"])
+    assert {claude_code.WRITING} == {entry["matcher"] for entry in hooks["claude-code"]["PreToolUse"]}
+    for event in ("preToolUse", "beforeShellExecution", "beforeMCPExecution"):
+        closed = [one.get("failClosed") for one in hooks["cursor"][event] if "enforce" in one["command"]]
+        assert [True] == closed
+    assert [None] == [one.get("failClosed") for one in hooks["cursor"]["stop"]]
+    assert 30_000 == hooks["gemini-cli"]["BeforeTool"][1]["hooks"][0]["timeout"]
+    copilot = hooks["copilot"]["preToolUse"][1]
+    assert copilot["bash"] == copilot["powershell"] == f"{OWN} hook enforce copilot{SAID}"
+    for name, line in (("claude-code", enforce["command"]), ("copilot", copilot["bash"])):
+        gone = line.replace(OWN, "/gone/provenance")
+        assert 127 == subprocess.run(["sh", "-c", gone], capture_output=True, check=False).returncode, name
+
+
+def test_everyone_is_told_whom_a_shared_refusal_hits(repo: Path) -> None:
+    notes = dict(setup.plan(place("shared", repo), setup.NAMES, "provenance", enforced=RULES).notes)
+    assert "Copilot CLI, which reads this file too, refuse every writing tool to whoever has no" in notes["claude-code"]
+    assert "versions before 2.1.295 let a call go ahead" in notes["claude-code"]
+    assert "so is Copilot's cloud agent" in notes["copilot"]
+    assert "where the program is gone, Gemini CLI warns and lets the call go ahead" in notes["gemini-cli"]
+    assert "captures and refuses nothing" in notes["codex"]
+    assert "refuse" not in " ".join(dict(setup.plan(place("shared", repo), setup.NAMES, "provenance").notes).values())
+
+
+@pytest.mark.parametrize(("version", "told"), [("2.1.294", True), ("2.1.295", False)])
+def test_a_claude_code_that_lets_calls_go_ahead_is_told(version: str, told: bool, repo: Path, tmp_path: Path) -> None:
+    where = place("repository", repo, PATH=old_claude(tmp_path, version))
+    assert told == ("claude-code" in dict(setup.plan(where, ["claude-code"], OWN, enforced=RULES).notes))
+
+
+def test_a_fleet_is_told_where_the_policy_must_lie(repo: Path) -> None:
+    where = place("managed", repo)
+    install(where, program=managed.PROGRAM, enforced=RULES)
+    text = (where.root / "README.md").read_text()
+    assert "out of the restricted zones of `/policies/our rules.yaml`" in text
+    assert "A policy that is a file must lie at that very path on every machine." in text
+    install(where, program=managed.PROGRAM)
+    assert text == (where.root / "README.md").read_text()
+
+
+def test_what_refuses_is_listed_by_its_policy(repo: Path) -> None:
+    places = [place("repository", repo), place("managed", repo)]
+    for where in places:
+        install(where, enforced=RULES)
+    found = {(one.assistant, one.enforced, one.runs) for one in setup.installed(places) if one.enforced}
+    assert {(name, RULES, False) for name in setup.NAMES} == found
+    assert {None} == {one.enforced for one in setup.installed(places) if " capture " in one.command}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "guard && provenance hook enforce cursor --policy applied-ai",
+        "provenance hook enforce cursor --policy applied-ai | tee log",
+        "provenance check --staged --policy applied-ai",
+    ],
+)
+def test_somebody_elses_line_that_refuses_survives(line: str, repo: Path) -> None:
+    file = repo / ".cursor" / "hooks.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps({"version": 1, "hooks": {"preToolUse": [{"command": line}]}}))
+    before = file.read_bytes()
+    install(place("repository", repo), ["cursor"], enforced=RULES)
+    assert json.dumps(line) in file.read_text()
+    setup.apply(setup.plan_removal(place("repository", repo), ["cursor"]))
+    assert before == file.read_bytes()
+
+
 # Git's own hooks.
 
 
@@ -449,6 +597,82 @@ def test_a_line_of_somebody_elses_that_reads_like_ours_survives(line: str, repo:
     assert json.dumps(line) in file.read_text()
     setup.apply(setup.plan_removal(place("repository", repo), ["cursor"]))
     assert before == file.read_bytes()
+
+
+def committing(tmp_path: Path, repo: Path, code: int, script: str = "", shell: str = "/bin/sh") -> tuple[int, str, str]:
+    """(exit code, what the program was called with, what was said) of a commit that a program judges so."""
+    tool = tmp_path / "provenance"
+    tool.write_text(f'#!/bin/sh\ncase "$1" in check) echo "$@" >> {tmp_path}/called; cat; exit {code};; esac\nexit 0\n')
+    tool.chmod(0o755)
+    if script:
+        path = hook(repo, f"#!{shell}\n{script}")
+        path.rename(path.with_name("pre-commit"))
+    install(place("repository", repo), ["git"], str(tool), RULES)
+    names = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    words = ["git", *names, "commit", "--allow-empty", "-m", "one"]
+    done = subprocess.run(words, cwd=repo, input="not read", capture_output=True, text=True, check=False)
+    return done.returncode, (tmp_path / "called").read_text(), done.stderr
+
+
+def test_a_commit_that_may_pass_is_not_talked_about(repo: Path, tmp_path: Path) -> None:
+    said = committing(tmp_path, repo, 0, "echo theirs >&2\n")
+    assert (0, f"check --staged{SAID}\n".replace("'", ""), "theirs\n") == said
+
+
+@pytest.mark.parametrize("shell", ["/bin/sh", "/bin/sh -eu", "/usr/bin/env bash"])
+@pytest.mark.parametrize(
+    ("code", "lines"),
+    [
+        (1, []),
+        (2, ["provenance: not committed, for it could not be judged: mend what is said above"]),
+        (3, ["provenance: not committed, for it could not be judged: mend what is said above"]),
+    ],
+)
+def test_a_commit_is_stopped_where_the_policy_blocks_or_cannot_tell(
+    repo: Path, tmp_path: Path, code: int, lines: list[str], shell: str
+) -> None:
+    stopped, _, said = committing(tmp_path, repo, code, "echo theirs >&2\n", shell)
+    assert (1, lines) == (stopped, said.splitlines())
+    assert "" == git(repo, "rev-list", "--all")
+
+
+def test_a_commit_is_stopped_where_the_program_is_gone(repo: Path, tmp_path: Path) -> None:
+    committing(tmp_path, repo, 0)
+    (tmp_path / "provenance").unlink()
+    names = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    words = ["git", *names, "commit", "--allow-empty", "-m", "x"]
+    done = subprocess.run(words, cwd=repo, capture_output=True, check=False)
+    assert 1 == done.returncode
+    assert b"could not be judged: mend what is said above" in done.stderr
+
+
+def test_the_hook_that_was_there_gets_its_bytes_back(repo: Path) -> None:
+    original = b"#!/bin/sh\necho theirs # \xff\n"
+    path = hook(repo, original).rename(repo / ".git/hooks/pre-commit")
+    install(place("repository", repo), ["git"], enforced=RULES)
+    assert "# >>> provenance init >>>" == path.read_text("latin-1").splitlines()[1]
+    install(place("repository", repo), ["git"], "/new/provenance")
+    assert f"/new/provenance check --staged{SAID} </dev/null" in path.read_text("latin-1")
+    setup.apply(setup.plan_removal(place("repository", repo), ["git"]))
+    assert (original, 0o755) == (path.read_bytes(), path.stat().st_mode & 0o777)
+
+
+def test_husky_and_hooks_of_many_repositories_are_said_to_need_the_check_too(repo: Path, tmp_path: Path) -> None:
+    git(repo, "config", "core.hooksPath", ".husky/_")
+    install(place("shared", repo), ["git"], "provenance", RULES)
+    assert "provenance check --staged" in (repo / ".husky" / "pre-commit").read_text()
+    git(repo, "config", "core.hooksPath", str(tmp_path / "company"))
+    plan = install(place("repository", repo), ["git"], enforced=RULES)
+    assert f"and `{OWN} check --staged{SAID}` from your own hooks" in plan.notes[0][1]
+    assert () == plan.enforced
+
+
+def test_a_hook_in_another_language_is_said_to_need_the_check(repo: Path) -> None:
+    hook(repo, "#!/usr/bin/env python3\n").rename(repo / ".git/hooks/pre-commit")
+    plan = install(place("repository", repo), ["git"], enforced=RULES)
+    expected = f"is no shell script: call `{OWN} check --staged{SAID}` from your own hooks"
+    assert [("git", f"{repo}/.git/hooks/pre-commit {expected}")] == list(plan.notes)
+    assert () == plan.enforced
 
 
 # What is there.
