@@ -374,16 +374,59 @@ def notes(path: Path, ref: str) -> list[tuple[str, str]]:
 
 
 def write_note(path: Path, ref: str, commit: str, data: bytes) -> None:
-    """Attach these very bytes to a commit, in place of the note it has; committed as the user.
-
-    CaptureError where git does not know who the user is.
-    """
+    """Attach these very bytes to a commit, in place of the note it has; committed as the user, or as nobody where git
+    was told on its command line alone who that is."""
     sha = resolve(path, commit)
     if sha is None:
         raise CaptureError(f"{path}: there is no commit {commit!r} to attach a note to")
     oid = _line(_ask(path, ["hash-object", "-w", "--stdin"], data))
     # -C copies the blob as it is; -F would strip white space.
-    _ask(path, ["notes", f"--ref={_revision(path, ref)}", "add", "--allow-empty", "-f", "-C", oid, sha])
+    add = ["add", "--allow-empty", "-f", "-C", oid, sha]
+    _ask(path, [*_somebody(path), "notes", f"--ref={_revision(path, ref)}", *add])
+
+
+def remove_note(path: Path, ref: str, commit: str) -> None:
+    """Take the note away that a commit has."""
+    _ask(path, [*_somebody(path), "notes", f"--ref={_revision(path, ref)}", "remove", "--ignore-missing", commit])
+
+
+def _somebody(path: Path) -> list[str]:
+    """What git needs to commit where nobody told it who does."""
+    code, _, _ = _run(path, ["var", "GIT_COMMITTER_IDENT"])
+    return ["-c", "user.name=provenance", "-c", "user.email=provenance@localhost"] if code else []
+
+
+class Line(NamedTuple):
+    """Which commit a line is from."""
+
+    commit: str
+    number: int
+    """The line's number in that commit."""
+    path: str
+    """The path in that commit."""
+    time: int
+    """When it was committed, in seconds since 1970."""
+
+
+def blame(path: Path, file: str, revision: str) -> list[Line]:
+    """For each line of a revision's file the commit that last changed more than its white space. CaptureError where
+    there is no such file."""
+    out = _ask(path, ["blame", "--line-porcelain", "--no-textconv", "-w", _revision(path, revision), "--", file])
+    found: list[Line] = []
+    commit, number, time, name = "", 0, 0, file
+    for row in out.split(b"\n"):
+        if row.startswith(b"\t"):
+            found.append(Line(commit, number, name, time))
+            commit = ""
+        elif not commit:
+            words = row.split(b" ")
+            if len(words) > 2:
+                commit, number = words[0].decode(), int(words[1])
+        elif row.startswith(b"committer-time "):
+            time = int(row[15:])
+        elif row.startswith(b"filename "):
+            name = _unquoted(row[9:]).decode("utf-8", "surrogateescape")
+    return found
 
 
 _HEADER = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?(?: [0-9a-f]{40,64})*\n")

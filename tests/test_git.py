@@ -372,6 +372,20 @@ def test_nothing_of_a_repository_is_run(repository: Repository, tmp_path: Path) 
     assert not ran.exists()
 
 
+def test_a_note_is_written_and_taken_away_where_git_knows_nobody(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha = repository.commit("one", {"file": "x\n"})
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.delenv(f"GIT_{who}_NAME")
+        monkeypatch.delenv(f"GIT_{who}_EMAIL")
+    repository.git("config", "user.useConfigOnly", "true")
+    repository.note("refs/notes/x", sha, "said")
+    assert [sha] == [commit for commit, _ in git.notes(repository.path, "refs/notes/x")]
+    git.remove_note(repository.path, "refs/notes/x", sha)
+    assert [] == git.notes(repository.path, "refs/notes/x")
+
+
 def test_a_replaced_object_is_read_as_it_was(repository: Repository) -> None:
     sha = repository.commit("one", {"file": "x\n"})
     other = repository.commit("two", {"file": "y\n"})

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from provenance import captures, files, fingerprint, git, store
 from provenance.errors import CaptureError
 from provenance.model import UNKNOWN
-from provenance.tagging import lines, notes, repository
+from provenance.tagging import lines, notes
 from provenance.tagging.lines import Carried, Known, Tag, Text
 from provenance.tagging.notes import Note, Range
 
@@ -143,7 +143,7 @@ def write(root: Path, place: Path, tagged: Tagged, force: bool = False) -> bool:
             return False
         if tagged.note is None:
             if had and not tagged.unread:
-                repository.remove_note(root, notes.REF, sha)
+                git.remove_note(root, notes.REF, sha)
             return had is not None and not tagged.unread
         data = notes.encode(tagged.note)
         if had and had.data == data:

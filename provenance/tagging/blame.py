@@ -11,7 +11,7 @@ from typing import NamedTuple
 from provenance import fingerprint, git
 from provenance.errors import CaptureError
 from provenance.model import Similarity
-from provenance.tagging import LARGEST, fits, lines, note_of, notes, repository, until
+from provenance.tagging import LARGEST, fits, lines, note_of, notes, until
 from provenance.tagging.lines import Known, Text
 from provenance.tagging.notes import Note
 
@@ -80,9 +80,9 @@ def blame(root: Path, path: str, revision: str = "", place: Path | None = None) 
         if b"\0" in data:
             raise CaptureError(f"{path}: binary, it has no lines")
         rows = data.removesuffix(b"\n").split(b"\n") if data else []
-        origins: dict[int, repository.Line] = {}
+        origins: dict[int, git.Line] = {}
         if committed:
-            before = dict(enumerate(repository.blame(root, path, revision or "HEAD"), 1))
+            before = dict(enumerate(git.blame(root, path, revision or "HEAD"), 1))
             same = _same_lines(committed.split(b"\n"), rows)
             origins = {line: before[theirs] for line, theirs in same.items() if theirs in before}
         named = _by_store(place, path, data, origins, len(rows)) if place else {}
@@ -140,7 +140,7 @@ def _same_lines(before: list[bytes], now: list[bytes]) -> dict[int, int]:
 
 
 def _by_store(
-    place: Path, path: str, data: bytes, origins: dict[int, repository.Line], count: int
+    place: Path, path: str, data: bytes, origins: dict[int, git.Line], count: int
 ) -> dict[int, _Named]:
     """The lines that the store knows."""
     limits = dict.fromkeys(range(1, count + 1), "")
