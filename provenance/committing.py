@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -18,7 +18,9 @@ from provenance import fingerprint, git, hints, matching
 from provenance.index import Index
 from provenance.model import Address, Grade, Match, Origin, Similarity, Skipped, Status
 from provenance.policy import Finding, Judging
-from provenance.tagging import lines as tags
+
+if TYPE_CHECKING:
+    from provenance.tagging.lines import Known, Tag
 
 CONTEXT = 12
 """Lines around added ones that a unit holds, and of how many between two stretches one unit is made."""
@@ -121,28 +123,32 @@ def _lines(data: bytes) -> list[bytes]:
 def check(
     files: Iterable[Added], index: Index | None, judge: Judging, store: Path | None = None, similar: bool = False
 ) -> Iterator[Finding]:
-    """The findings of what was added: by the records of a store, by the index, and of the files that declare
-    themselves in what was added, each in order; lines are those of the files.
+    """The findings of what was added, file by file: by the records of a store, by the index, and by what a file says
+    of itself in added lines; lines are those of the files.
 
-    What is recorded is not told again by the index. StoreError where store or index is damaged.
+    A file of whose added lines one unit is made has one finding; where it is new as a whole, that is the finding of the
+    file's text, with the same id. Of another, each unit that the index knows is a finding, and what records and the
+    file itself say of all its added lines is one more. What is recorded is not told again by the index. StoreError
+    where store or index is damaged.
     """
     files = list(files)
-    recorded: dict[str, set[str]] = {}
-    if store is not None:
-        for file, matches in _recorded(files, store, index):
-            recorded[file.path] = {one.ingredient for one in matches}
-            yield _finding(file, matches, judge)
-    if index is not None:
-        yield from _matched(files, index, judge, recorded, similar)
-    for file in files:
-        declared = _declared(file)
-        if declared:
-            yield _finding(file, declared, judge)
+    recorded = _recorded(files, store, index) if store is not None else {}
+    stretches = [list(units(file)) for file in files]
+    indexed = _matched(stretches, index, recorded, similar) if index is not None else {}
+    for number, file in enumerate(files):
+        of_all = (*recorded.get(number, ()), *_declared(file))
+        parts = indexed.get(number, [])
+        if len(stretches[number]) == 1:  # one text, which is that of the file where all of it was added
+            of_all = (*of_all, *(match for _, matches in parts for match in matches))
+            parts = []
+        if of_all:
+            yield _finding(file, _text(file), of_all, judge)
+        for unit, matches in parts:
+            yield _finding(file, b"\n".join(unit.text[first:end] for first, end in unit.added), matches, judge)
 
 
-def _finding(file: Added, matches: tuple[Match, ...], judge: Judging) -> Finding:
-    """Of all that a change adds to a file."""
-    text = _text(file)
+def _finding(file: Added, text: bytes, matches: tuple[Match, ...], judge: Judging) -> Finding:
+    """Of text that a change adds to a file."""
     return judge(Address(file.path, 0, ""), fingerprint.exact_digest(text).hex(), _tokens(text), matches)
 
 
@@ -151,18 +157,22 @@ def _text(file: Added) -> bytes:
     return b"".join(rows[line - 1] for hunk in file.hunks for line in _numbers(hunk))
 
 
-def _recorded(files: list[Added], store: Path, index: Index | None) -> Iterator[tuple[Added, tuple[Match, ...]]]:
-    """The files of which added lines are recorded, with a match an output."""
+def _recorded(files: list[Added], store: Path, index: Index | None) -> dict[int, tuple[Match, ...]]:
+    """By the file's number: of what is recorded of its added lines, a match an output."""
+    from provenance.tagging import lines as tags
+
     asked = [
         tags.Text((file.path,), file.data, {at: "" for hunk in file.hunks for at in _numbers(hunk)}) for file in files
     ]
     found = tags.find(asked, store, settled=index is None or not _covers(index, store))
-    for file, lines in zip(files, found.lines, strict=True):
-        if lines:
-            by_output: dict[str, dict[int, tags.Tag]] = {}
-            for line, tag in sorted(lines.items()):
-                by_output.setdefault(tag.ingredient, {})[line] = tag
-            yield file, tuple(_match(file, of, found.known[name]) for name, of in by_output.items())
+    told: dict[int, tuple[Match, ...]] = {}
+    for number, (file, lines) in enumerate(zip(files, found.lines, strict=True)):
+        by_output: dict[str, dict[int, Tag]] = {}
+        for line, tag in sorted(lines.items()):
+            by_output.setdefault(tag.ingredient, {})[line] = tag
+        if by_output:
+            told[number] = tuple(_match(file, of, found.known[name]) for name, of in by_output.items())
+    return told
 
 
 def _covers(index: Index, store: Path) -> bool:
@@ -177,7 +187,7 @@ def _numbers(hunk: git.Hunk) -> range:
     return range(hunk.first, hunk.first + len(hunk.lines))
 
 
-def _match(file: Added, lines: dict[int, tags.Tag], known: tags.Known) -> Match:
+def _match(file: Added, lines: dict[int, Tag], known: Known) -> Match:
     """Added lines that are recorded as one output."""
     runs: list[list[int]] = []
     for line in lines:
@@ -226,25 +236,24 @@ def _grade(similarity: Similarity, tokens: int) -> Grade:
 
 
 def _matched(
-    files: list[Added], index: Index, judge: Judging, recorded: dict[str, set[str]], similar: bool
-) -> Iterator[Finding]:
+    stretches: list[list[Unit]], index: Index, recorded: dict[int, tuple[Match, ...]], similar: bool
+) -> dict[int, list[tuple[Unit, tuple[Match, ...]]]]:
+    """By the file's number: its units that match, with what is not recorded of them anyway."""
     import numpy as np
 
-    every = [unit for file in files for unit in units(file)]
+    every = [(number, unit) for number, units in enumerate(stretches) for unit in units]
+    told: dict[int, list[tuple[Unit, tuple[Match, ...]]]] = {}
     if not every:
-        return
-    offsets = np.cumsum([0, *(len(unit.text) for unit in every)], dtype=np.int64)
-    _, found = matching.match(b"".join(unit.text for unit in every), offsets, index, similar)
+        return told
+    offsets = np.cumsum([0, *(len(unit.text) for _, unit in every)], dtype=np.int64)
+    _, found = matching.match(b"".join(unit.text for _, unit in every), offsets, index, similar)
     for one in found:
-        unit = every[one.unit]
-        told = recorded.get(unit.path, ())
-        matches = tuple(
-            _placed(match, unit) for match in one.matches if match.ingredient not in told and _is_new(match, unit)
-        )
-        if matches:
-            text = b"\n".join(unit.text[first:end] for first, end in unit.added)
-            content = fingerprint.exact_digest(text).hex()
-            yield judge(Address(unit.path, 0, ""), content, one.tokens, matches)
+        number, unit = every[one.unit]
+        known = {match.ingredient for match in recorded.get(number, ())}
+        new = (match for match in one.matches if match.ingredient not in known and _is_new(match, unit))
+        if matches := tuple(_placed(match, unit) for match in new):
+            told.setdefault(number, []).append((unit, matches))
+    return told
 
 
 def _declared(file: Added) -> tuple[Match, ...]:

@@ -45,7 +45,8 @@ _FINDING = {
     **dict.fromkeys(("field", "content"), TEXT),
     "unit_tokens": NATIVE,
     **dict.fromkeys(("verdict", "zone", "use", "baseline", "action", "rule", "level", "would"), TEXT),
-    "clauses": f"{TEXT}[]",
+    **dict.fromkeys(("clauses", "assumed"), f"{TEXT}[]"),
+    "assumed": f"{TEXT}[]",
     **dict.fromkeys(("standing", "waiver", "reason", "basis", "approver", "expires"), TEXT),
     **dict.fromkeys(_ORIGIN, TEXT),
     **dict.fromkeys(("ingredient", "evidence", "kind", "status", "path", "similarity", "grade"), TEXT),
@@ -259,11 +260,15 @@ def ask(sql: str, places: Places, memory: str = "1GB", allow_files: bool = False
 
 
 def _streamed(connection: duckdb.DuckDBPyConnection, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
     def following() -> pa.RecordBatch | None:
         try:
             return reader.read_next_batch()
         except StopIteration:
             return None
+        except (pa.ArrowException, OSError) as error:  # a text too large for Arrow, as DuckDB hands it over
+            raise ProvenanceError(f"the query cannot run: {_said(error)}") from error
 
     while (batch := _patient(connection, following)) is not None:
         yield batch

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from provenance import committing, policy
+from provenance import checking, committing, policy
 from provenance.index import Index
 from provenance.model import Skipped
 from provenance.policy import Finding, Judging
@@ -139,3 +139,24 @@ def test_names_that_are_no_utf8_are_looked_at(repo: Path, index: Index) -> None:
     (repo / name).write_text(lines(1))
     git(repo, "add", "-A")
     assert [name] == [one for one, *_ in found(committing.staged(repo), index)]
+
+
+def test_a_new_file_has_the_id_that_its_text_has_as_a_file(repo: Path, index: Index) -> None:
+    write(repo, "a.py", lines(7), "person")
+    write(repo, "b.py", lines(7) + lines(1) + lines(8) + lines(2))
+    judge = Judging(policy.load("clean-room").policy)
+    added = [one for one in committing.staged(repo) if isinstance(one, committing.Added)]
+    (staged,) = committing.check(added, index, judge)
+    (whole,) = checking.check([("b.py", (repo / "b.py").read_bytes())], index, judge)
+    assert (whole.id, whole.content, whole.tokens, 2) == (staged.id, staged.content, staged.tokens, len(staged.matches))
+
+
+def test_stretches_far_apart_are_findings_of_their_own(repo: Path, index: Index) -> None:
+    write(repo, "a.py", lines(7, 600), "person")
+    old = lines(7, 600).splitlines(keepends=True)
+    write(repo, "a.py", "".join([*old[:5], lines(1), *old[5:60], lines(2), *old[60:]]))
+    judge = Judging(policy.load("clean-room").policy)
+    added = [one for one in committing.staged(repo) if isinstance(one, committing.Added)]
+    first, second = committing.check(added, index, judge)
+    assert first.id != second.id
+    assert first.content == next(checking.check([("x", lines(1).encode())], index, judge)).content

@@ -127,6 +127,32 @@ def test_a_clause_that_was_dropped_binds_no_later_output(day: str, status: Statu
     assert status == said(provider="mistral", channel="api", date=day, use="sft").status
 
 
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        # Its own terms permit; that it came through a service whose terms forbid is only a thought.
+        ({"provider": "deepseek", "tool": "aider"}, Status.CONDITIONS),
+        ({"provider": "deepseek", "channel": "cursor"}, Status.FORBIDS),
+        ({"provider": "deepseek", "channel": "api"}, Status.PERMITS),
+        # Whichever of the maker's own documents binds: each forbids.
+        ({"provider": "anthropic", "tool": "claude-code"}, Status.FORBIDS),
+        ({"provider": "openai", "model": "gpt-5", "tool": "codex"}, Status.FORBIDS),
+        ({"provider": "google", "model": "gemini-3-pro", "tool": "gemini-cli"}, Status.FORBIDS),
+        # By its API or from its weights, whose licence is silent: nobody recorded which.
+        ({"provider": "openai", "model": "gpt-oss-120b"}, Status.CONDITIONS),
+        # Nothing of the maker is known; that some service could have served it is no answer.
+        ({"provider": "unknown"}, Status.UNKNOWN),
+        ({"provider": "nobody", "tool": "cursor"}, Status.UNKNOWN),
+        ({"provider": "unknown", "channel": "cursor"}, Status.FORBIDS),
+    ],
+)
+@pytest.mark.parametrize("use", ["sft", "unknown"])
+def test_a_clause_that_could_only_apply_forbids_where_no_other_way_is_open(
+    asked: dict[str, str], status: Status, use: str
+) -> None:
+    assert status == said(date="2026-07-20", use=use, **asked).status
+
+
 def test_an_unknown_channel_lists_every_row_that_could_apply_and_says_so() -> None:
     found = said(provider="anthropic", tool="claude-code", date="2025-12-01", use="sft")
     listed = {one.row.document: one.assumed for one in found.clauses if one.row.provider == "anthropic"}
@@ -322,6 +348,12 @@ def test_a_contract_that_may_not_apply_sets_nothing_aside(overlay: Path) -> None
     found = said(terms.load([overlay]), provider="anthropic", channel="app", date="2026-02-01", use="sft")
     assert () == found.overridden
     assert ["plan"] == [word for one in found.clauses if one.row.is_private for word in one.assumed]
+
+
+def test_a_contract_that_may_not_apply_makes_nothing_milder(overlay: Path) -> None:
+    found = said(terms.load([overlay]), provider="anthropic", tool="claude-code", date="2026-02-01", use="sft")
+    assert any(one.row.is_private and one.assumed for one in found.clauses)
+    assert Status.FORBIDS == found.status
 
 
 def test_an_overlay_changes_the_digest_and_no_other_registry(overlay: Path) -> None:

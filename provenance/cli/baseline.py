@@ -89,13 +89,14 @@ def lint(
       provenance baseline lint .provenance/baseline.jsonl --on provenance-scan
     """
     from provenance.policy import baseline, linting, load
+    from provenance.report.text import plain
 
     weighed = policy.weigh(load(policy_name), store, baseline_path=path, **given)
     read = weighed.baseline
     seen = policy.seen_in(folder, weighed) if folder is not None else None
     named = list(linting.baseline_lines(read, seen))
     for line in named:
-        click.echo(line)
+        click.echo(plain(line))
     words = ", ".join(f"{one} {count:,}" for one in baseline.Disposition if (count := len(read.having(one))))
     click.echo(f"{len(read.entries):,} entries" + (f": {words}" if words else ""))
     raise click.exceptions.Exit(1 if named else 0)

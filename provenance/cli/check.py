@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from provenance.policy import Finding, Judging
     from provenance.report.checked import Looked
 
+NAMED = 3
+"""Ids that are named as what a waiver could set aside; the listing has those of all findings."""
+
 
 @click.command(name="check")
 @options.store
@@ -69,7 +72,7 @@ def command(
     store = store if texts else _store(store, Path(root))
     weighed = weigh(policy.load(policy_name), store, **given, root=root)
     folder = options.index_of(index_path, store)
-    records = not texts and any((store / name).is_dir() for name in ("store", "captures", "ledger"))
+    records = not texts and store.is_dir()
     opened = index.Index(folder) if index_path is not None or not records or folder.exists() else None
     seen = _Seen([], []) if specs else None
     if opened is not None and texts:
@@ -87,10 +90,13 @@ def command(
     if seen is not None:
         from provenance.report import checked
 
-        outputs.write(checked.report(found, seen.looked, seen.skipped, weighed.policy, opened, store), specs)
+        judged = weighed.judged(index.info(opened.path).digest if opened is not None else "")
+        report = checked.report(found, seen.looked, seen.skipped, weighed.policy, opened, store, weighed.judge, judged)
+        outputs.write(report, specs)
     failed = [one for one in found if policy.fails(one.verdict)]
     if failed and not texts:
-        _say_next(failed[0], store, aside)
+        for line in _next(failed, store):
+            click.echo(line, err=aside)
     raise click.exceptions.Exit(1 if failed else 0)
 
 
@@ -105,13 +111,30 @@ def _store(store: Path, root: Path) -> Path:
     return store if store.is_dir() or store.is_absolute() else root / store
 
 
-def _say_next(finding: Finding, store: Path, aside: bool) -> None:
+def _next(failed: list[Finding], store: Path) -> Iterator[str]:
     """What the person at the commit can do now."""
-    for line in (
-        "What next: write these lines by hand or leave them out. Or ask who keeps the policy: with a reason, an",
-        f"approver and a last day, {store / 'waivers.yaml'} can set {finding.id} aside (docs/policy.md#waivers).",
-    ):
-        click.echo(line, err=aside)
+    from provenance.policy import Level, fails
+    from provenance.report.text import plain
+
+    yield "What next: write these lines by hand or leave them out. Or ask who keeps the policy."
+    stopped = [(finding.id, one) for finding in failed for one in finding.matches if fails(one.action)]
+    waivable = [(name, one) for name, one in stopped if one.level is not Level.HARD]
+    if len(waivable) < len(stopped):
+        rules = dict.fromkeys(one.rule for _, one in stopped if one.level is Level.HARD)
+        yield f"{plain(', '.join(rules))}: hard, which no waiver sets aside."
+    if waivable:
+        findings = list(dict.fromkeys(name for name, _ in waivable))
+        outputs = list(dict.fromkeys(one.match.ingredient for _, one in waivable if one.match.ingredient))
+        yield f"With a reason, an approver and a last day, {plain(str(store / 'waivers.yaml'))} can set aside"
+        yield f"    finding: {_few(findings)}  (these added lines as they are)"
+        if outputs:
+            yield f"    ingredient: {_few(outputs)}  (the recorded output: in every command, whatever stands around it)"
+        yield "What a waiver says: docs/policy.md#waivers"
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 class _Seen(NamedTuple):
@@ -142,6 +165,7 @@ def _changes(
     """The findings of what git says is added; what cannot be looked at is said on standard error."""
     from provenance import committing
     from provenance.model import Skipped
+    from provenance.report.text import plain
 
     here = Path.cwd()
     if staged:
@@ -153,7 +177,7 @@ def _changes(
     files: list[Added] = []
     for one in added:
         if isinstance(one, Skipped):
-            click.secho(f"note: {_plain(one.where)}: not looked at: {one.reason}", fg="yellow", err=True)
+            click.secho(f"note: {plain(one.where)}: not looked at: {plain(one.reason)}", fg="yellow", err=True)
             if seen is not None:
                 seen.skipped.append(one)
         else:
@@ -163,7 +187,3 @@ def _changes(
 
         seen.looked.extend(map(checked.added, files))
     return committing.check(files, index, judge, store)
-
-
-def _plain(name: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in name)

@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 import click
 
-from provenance import policy
 from provenance.cli import ingest as ingesting
-from provenance.cli import judge, scan
+from provenance.cli import judge, options
 from provenance.cli.policy import weigh
 
 ROWS = 120
@@ -43,6 +42,8 @@ def command(out: Path | None) -> None:
     Reads two small transcripts that come with the project, hides fragments of them in the standard library's
     own source files, and finds them. Touches nothing outside its folder.
     """
+    from provenance import index, policy, scan
+
     folder = out or Path(tempfile.mkdtemp(prefix="provenance-demo-"))
     store, dataset, run = folder / "store", folder / "train.parquet", folder / "scan"
     transcripts = folder / "transcripts"
@@ -56,7 +57,8 @@ def command(out: Path | None) -> None:
     _index(store)
     planted = _make_dataset(dataset, transcripts)
     _step(f"provenance gate {dataset} --policy clean-room --store {store} --out {run}")
-    scan.run((str(dataset),), store / "index", run, (), False, 1, False)
+    with options.progress("scanning", False) as tell:
+        scan.run([str(dataset)], index.Index(store / "index"), run, progress=tell)
     code = judge.judge(run, weigh(policy.load("clean-room"), store), store / "index", store, 20, False)
     missed = _missed(run, planted)
     click.echo()

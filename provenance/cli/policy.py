@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from provenance.policy.judge import Resolve
     from provenance.policy.linting import Seen
     from provenance.policy.waivers import Waivers
-    from provenance.terms import Registry
+    from provenance.terms import Clause, Registry
 
 F = TypeVar("F", bound=Callable[..., Any])
 USES = ("pretrain", "sft", "rl", "eval", "classifier", "tooling")
@@ -163,20 +163,30 @@ def asking(registry: Callable[[], Registry], rules: Policy) -> Resolve:
             date=origin.time,
             use=use or UNKNOWN,
         )
-        rows = [clause.row for clause in said.clauses]
-        status = TermsStatus(said.status)
-        forbidding = [row for row in rows if row.verdict is terms.Verdict.FORBIDS]
-        if forbidding and not any(_binds(row.kind, {row.provider, origin.provider}, rules) for row in forbidding):
-            status = TermsStatus.CONDITIONS
-        return Terms(status, tuple(row.id for row in rows), tuple(sorted({str(row.kind) for row in rows})))
+        clauses = [_binding(clause, origin.provider, rules) for clause in said.clauses]
+        return Terms(
+            TermsStatus(terms.together(clauses, origin.provider)),
+            tuple(one.row.id for one in clauses),
+            tuple(sorted({str(one.row.kind) for one in clauses})),
+            tuple(one.row.id for one in clauses if set(one.assumed) - {"use"}),  # the use is the policy's question
+        )
 
     return ask
 
 
-def _binds(kind: str, providers: set[str], rules: Policy) -> bool:
-    """Whether a clause that forbids binds this organisation; one that says nothing of itself may compete with all."""
-    ours = rules.organisation
-    return kind not in IF_COMPETING or ours is None or not providers.isdisjoint(map(str.lower, ours.competes_with))
+def _binding(clause: Clause, provider: str, rules: Policy) -> Clause:
+    """A clause as it binds this organisation: one that forbids competitors something is a condition for others; who
+    says nothing of itself may compete with all."""
+    import msgspec
+
+    from provenance import terms
+
+    row, ours = clause.row, rules.organisation
+    if row.verdict is not terms.Verdict.FORBIDS or row.kind not in IF_COMPETING or ours is None:
+        return clause
+    if not {row.provider, provider}.isdisjoint(map(str.lower, ours.competes_with)):
+        return clause
+    return msgspec.structs.replace(clause, row=msgspec.structs.replace(row, verdict=terms.Verdict.CONDITIONS))
 
 
 def texts(folder: Path) -> Iterator[tuple[Address, str, int, tuple[Match, ...]]]:
@@ -208,11 +218,12 @@ def test(policy_name: str, cases: Path) -> None:
     """
     from provenance import policy
     from provenance.policy import cases as table
+    from provenance.report.text import plain
 
     outcomes = table.run(policy.load(policy_name).policy, table.load(cases))
     for one in outcomes:
         if one.differs:
-            click.secho(f"FAILED  {one.case.name}: {'; '.join(one.differs)}", fg="red")
+            click.secho(plain(f"FAILED  {one.case.name}: {'; '.join(one.differs)}"), fg="red")
     failed = sum(bool(one.differs) for one in outcomes)
     click.echo(f"{len(outcomes)} cases, {failed} failed")
     raise click.exceptions.Exit(1 if failed else 0)
@@ -306,7 +317,7 @@ def diff(
     said = explaining.compare(before, after, texts(folder))
     for change, count, examples in said.changes:
         click.secho(
-            f"{count:,} {change.old} -> {change.new}: {change.old_rule} -> {change.new_rule}",
+            plain(f"{count:,} {change.old} -> {change.new}: {change.old_rule} -> {change.new_rule}"),
             fg=options.COLOURS[change.new],
         )
         for one in examples:
@@ -344,13 +355,14 @@ def lint(
     """
     from provenance import policy
     from provenance.policy import linting
+    from provenance.report.text import plain
 
     weighed = weigh(policy.load(policy_name), store, **given)
     rules, waivers, today = weighed.policy.policy, weighed.waivers.waivers, weighed.today
     seen = seen_in(folder, weighed) if folder is not None else None
     named = [*linting.policy_lines(rules, today), *linting.waiver_lines(rules, waivers, today, seen)]
     for line in named:
-        click.echo(line)
+        click.echo(plain(line))
     raise click.exceptions.Exit(1 if named else 0)
 
 

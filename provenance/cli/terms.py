@@ -273,6 +273,8 @@ def _resolution(said: Resolution) -> Iterable[str]:
     )
     if said.status == "unknown_terms":
         yield "The registry does not know what the terms say of this. That is no permission."
+    if said.status != "forbids" and any(one.row.verdict == "forbids" for one in said.clauses):
+        yield "Clauses that forbid are listed, but could only apply: that depends on what was not recorded."
     if said.is_unverified:
         yield "Not all of it is verified: look at the rows marked so before relying on them."
     for one in said.clauses:

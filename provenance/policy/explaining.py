@@ -77,8 +77,11 @@ def _due(due: Due) -> str:
 
 
 def _outcome(judged: Judged) -> Iterator[str]:
-    if judged.clauses:
-        yield f"  clauses in force: {', '.join(judged.clauses)}"
+    sure = [clause for clause in judged.clauses if clause not in judged.assumed]
+    if sure:
+        yield f"  clauses in force: {', '.join(sure)}"
+    if judged.assumed:
+        yield f"  clauses that could apply, channel or plan not recorded: {', '.join(judged.assumed)}"
     waiver = judged.waiver
     if waiver is not None:
         yield f"  waiver {waiver.waiver}: {waiver.standing}; {waiver.basis}, {waiver.approver}, until {waiver.expires}"

@@ -44,7 +44,10 @@ class Judged(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the rule says by itself, where its level, a waiver or the baseline made it milder."""
     waiver: Applied | None = None
     clauses: tuple[str, ...] = ()
-    """Ids of the clauses of terms in force on the output, for this use, on the day it was generated."""
+    """Ids of the clauses of terms in force on the output, for this use, on the day it was generated; none with an
+    idiom, which is nobody's output."""
+    assumed: tuple[str, ...] = ()
+    """Those of them that could apply only: channel, plan or what else would make it sure was not recorded."""
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):

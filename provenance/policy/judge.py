@@ -46,6 +46,8 @@ class Terms(msgspec.Struct, frozen=True):
     """Ids of the clauses in force."""
     kinds: tuple[str, ...] = ()
     """Their kinds."""
+    assumed: tuple[str, ...] = ()
+    """Those of the clauses that could apply only: what would make it sure was not recorded."""
 
 
 Resolve: TypeAlias = Callable[[Origin, Use | None], Terms]
@@ -90,11 +92,12 @@ class Due(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What every rule and default that holds has to say of one match, and the clauses in force on it."""
+    """What every rule and default that holds has to say of one match, and the clauses in force on it (``Terms``)."""
 
     dues: tuple[Due, ...]
     """In the policy's order."""
     clauses: tuple[str, ...]
+    assumed: tuple[str, ...]
 
 
 NOTHING = Due(Action.ALLOW, Level.SOFT, NO_RULE)
@@ -239,7 +242,7 @@ class Judging:
         return ORDER.index(judged.action), ORDER.index(would), judged.level is Level.HARD, place
 
     def _settled(self, match: Match, zone: str, finding: str, entry: Entry | None) -> Judged:
-        said, clauses = self.said(match, zone)
+        said, clauses, assumed = self.said(match, zone)
         waiver, applied = self._waiver(match, zone, finding, said)
         waived = waiver if applied is not None and applied.standing is Standing.WAIVED else None
 
@@ -256,7 +259,7 @@ class Judging:
         if applied is not None and applied.standing is Standing.WAIVED and due.level is Level.HARD and action in STOPS:
             applied = msgspec.structs.replace(applied, standing=Standing.HARD)
         would = due.action if due.action is not action else None
-        return Judged(match, action, due.rule, due.level, would, applied, clauses)
+        return Judged(match, action, due.rule, due.level, would, applied, clauses, assumed)
 
     def _waiver(
         self, match: Match, zone: str, finding: str, said: tuple[Due, ...]
@@ -299,7 +302,9 @@ class Judging:
         )
         if (known := self._said.get(key)) is None:
             facts = self.facts(match, zone)
-            known = Said(speak(self.policy, facts), facts.terms.clauses if facts.terms else ())
+            # An idiom is nobody's output: no terms hold for it.
+            terms = facts.terms if facts.terms and facts.grade is not Grade.IDIOM else Terms()
+            known = Said(speak(self.policy, facts), terms.clauses, terms.assumed)
             _remember(self._said, key, known)
         return known
 

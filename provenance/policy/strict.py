@@ -76,7 +76,14 @@ def _plain(content: bytes) -> Any:
 
 
 class _Keys(yaml.constructor.SafeConstructor):
-    """A key given twice is refused, of which plain YAML would silently keep the last."""
+    """A key given twice is refused, of which plain YAML would silently keep the last; a day that there is not
+    is refused with its line."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys: set[tuple[str, str]] = set()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from provenance import __version__, committing, entries, fingerprint, index, policy
 from provenance.index import Index
 from provenance.model import Action, Similarity, Skipped
-from provenance.policy import Finding, Judged, Loaded
+from provenance.policy import Finding, Judged, Judging, Loaded
 from provenance.report import collect
 from provenance.report.collect import Report
 
@@ -46,26 +46,31 @@ def report(
     loaded: Loaded,
     found_in: Index | None,
     store: Path,
+    judge: Judging | None = None,
+    judged: Mapping[str, str] | None = None,
 ) -> Report:
     """The report on findings that were judged by the policy against an index, or against records alone.
 
-    All findings are listed. What could not be looked at is allowed, as the command's exit code has it.
+    All findings are listed. What could not be looked at is allowed, and budgets and missed captures are due for
+    datasets alone, as the command's exit code has it. ``judge`` and ``judged`` as ``collect`` has them.
     """
     listed = sorted(findings, key=lambda one: -policy.ORDER.index(one.verdict))
     read = list(looked)
     passed = list(skipped)
     state = index.info(found_in.path) if found_in is not None else None
-    rules = Counter(one.rule for one in listed)
-    verdicts = Counter(one.verdict for one in listed)
+    folded = collect.Fold(judge or Judging(loaded.policy))
+    for finding in listed:
+        folded.take(finding)
+    digest = state.digest if state else ""
     return Report(
         report=collect.FORMAT,
         tool=f"provenance {__version__}",
         engine=fingerprint.ENGINE,
         recipe=str(fingerprint.RECIPE),
         promise=collect.promise(state),
-        verdict=policy.severest(verdicts),
+        verdict=policy.severest(folded.verdicts),
         policy={"name": loaded.policy.name, "source": loaded.source, "digest": loaded.digest},
-        index={"digest": state.digest if state else "", "ingredients": state.counts.ingredients if state else 0},
+        index={"digest": digest, "ingredients": state.counts.ingredients if state else 0},
         captures={"missed": entries.missed(store) if store.is_dir() else 0},
         dataset={"files": tuple(dict.fromkeys(one.file for one in read)), "fields": (), "unread": ()},
         counts={
@@ -78,13 +83,9 @@ def report(
             "skipped": len(passed),
             "declared": sum(any(map(_is_declared, found.matches)) for found in listed),
         },
-        verdicts={str(action): verdicts[action] for action in Action},
-        matches=[],
-        rules=[
-            {"rule": rule.id, "action": rule.action, "message": rule.message, "texts": rules[rule.id]}
-            for rule in loaded.policy.rules
-            if rules[rule.id]
-        ],
+        verdicts={str(action): folded.verdicts[action] for action in Action},
+        matches=folded.said_of_matches(),
+        rules=folded.said_of_rules(),
         skipped={
             "action": Action.ALLOW,
             "count": len(passed),
@@ -93,4 +94,10 @@ def report(
         },
         findings=listed,
         findings_omitted=0,
+        declared=folded.said_of_declared(),
+        judged=dict(judged or {"policy": loaded.digest, "index": digest}),
+        waivers=folded.said_of_waivers(),
+        baseline=dict(sorted(folded.baseline.items())),
+        clauses=folded.said_of_clauses(),
+        zones=dict(sorted(Counter(folded.judge.zones(one.file)[0] for one in read).items())),
     )

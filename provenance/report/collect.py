@@ -78,7 +78,7 @@ class Report(msgspec.Struct, frozen=True):
     baseline: dict[str, int] = {}
     """Texts that stand in the baseline, by disposition."""
     clauses: list[dict[str, Any]] = []
-    """Clauses of terms in force on matched outputs: id, texts."""
+    """Clauses of terms on matched outputs: id, texts, and for how many of these it is sure to apply (sure)."""
     zones: dict[str, int] = {}
     """Texts read, by zone; those in none under the empty name."""
 
@@ -122,7 +122,7 @@ def collect(
     judged = judged or {"policy": loaded.digest, "index": done.index}
     with files.locked(out / "lock", wait=False):
         (out / "report.json").unlink(missing_ok=True)
-        folded = _Fold(judge)
+        folded = Fold(judge)
         with files.replacing(out / "findings.parquet") as file:
             _write(file, folded.through(scan.read(out, done)))
         state = index.info(index_path) if index_path is not None else None
@@ -134,7 +134,7 @@ def collect(
 
 
 def _report(
-    done: scan.Scan, folded: _Fold, loaded: Loaded, promised: str, missed: int, judged: Mapping[str, str]
+    done: scan.Scan, folded: Fold, loaded: Loaded, promised: str, missed: int, judged: Mapping[str, str]
 ) -> Report:
     zones: Counter[str] = Counter()
     for unit in done.units:
@@ -157,15 +157,8 @@ def _report(
             for name in ("rows", "texts", "nulls", "size", "tokens", "matched", "skipped", "declared")
         },
         verdicts={str(action): folded.verdicts[action] for action in Action},
-        matches=[
-            dict(zip(("similarity", "grade", "evidence", "provider", "action", "count"), (*key, count), strict=True))
-            for key, count in sorted(folded.matches.items())
-        ],
-        rules=[
-            {"rule": rule.id, "action": rule.action, "message": rule.message, "texts": folded.rules[rule.id]}
-            for rule in loaded.policy.rules
-            if folded.rules[rule.id]
-        ],
+        matches=folded.said_of_matches(),
+        rules=folded.said_of_rules(),
         skipped={
             "action": next((one.action for one in due if one.rule == runs.SKIPPED), Action.ALLOW),
             "count": skipped,
@@ -174,33 +167,17 @@ def _report(
         },
         findings=folded.listed(),
         findings_omitted=max(0, sum(folded.verdicts.values()) - LISTED),
-        declared=[
-            {
-                "kind": key[0],
-                "assistant": key[1],
-                "provider": key[2],
-                "texts": count,
-                "first": folded.declared_first[key],
-            }
-            for key, count in sorted(folded.declared.items())
-        ],
+        declared=folded.said_of_declared(),
         judged=dict(judged),
         due=list(due),
-        waivers=[
-            {**msgspec.structs.asdict(waiver), "texts": count}
-            for waiver, count in sorted(folded.waivers.items(), key=_by_id)
-        ],
+        waivers=folded.said_of_waivers(),
         baseline=dict(sorted(folded.baseline.items())),
-        clauses=[{"id": clause, "texts": count} for clause, count in sorted(folded.clauses.items())],
+        clauses=folded.said_of_clauses(),
         zones=dict(sorted(zones.items())),
     )
 
 
-def _by_id(counted: tuple[Applied, int]) -> tuple[str, str]:
-    return counted[0].waiver, counted[0].standing
-
-
-class _Fold:
+class Fold:
     """What is kept of a stream of findings: counts, and the most severe ones."""
 
     def __init__(self, judge: Judging) -> None:
@@ -209,6 +186,7 @@ class _Fold:
         self.waivers: Counter[Applied] = Counter()
         self.baseline: Counter[str] = Counter()
         self.clauses: Counter[str] = Counter()
+        self.sure: Counter[str] = Counter()
         self.verdicts: Counter[Action] = Counter()
         self.rules: Counter[str] = Counter()
         self.matches: Counter[tuple[str, ...]] = Counter()
@@ -225,20 +203,24 @@ class _Fold:
                 self._skip(hit)
                 continue
             finding = self.judge(hit.address, hit.content, hit.tokens, hit.matches)
-            self.verdicts[finding.verdict] += 1
-            self.rules[finding.rule] += 1
-            for one in finding.matches:
-                facts = one.match
-                key = (facts.similarity, facts.grade, facts.evidence, facts.origin.provider, one.action)
-                self.matches[tuple(map(str, key))] += 1
-            self._declare(finding)
-            self._standing(finding)
+            self.take(finding)
             entry = (policy.ORDER.index(finding.verdict), -number, finding)
             if len(self.heap) < LISTED:
                 heapq.heappush(self.heap, entry)
             else:
                 heapq.heappushpop(self.heap, entry)
             yield finding
+
+    def take(self, finding: Finding) -> None:
+        """Count a finding."""
+        self.verdicts[finding.verdict] += 1
+        self.rules[finding.rule] += 1
+        for one in finding.matches:
+            facts = one.match
+            key = (facts.similarity, facts.grade, facts.evidence, facts.origin.provider, one.action)
+            self.matches[tuple(map(str, key))] += 1
+        self._declare(finding)
+        self._standing(finding)
 
     def _declare(self, finding: Finding) -> None:
         matches = [one.match for one in finding.matches if one.match.similarity is Similarity.NONE]
@@ -256,12 +238,43 @@ class _Fold:
             self.baseline[finding.baseline] += 1
         self.waivers.update({one.waiver for one in finding.matches if one.waiver is not None})
         self.clauses.update({clause for one in finding.matches for clause in one.clauses})
+        self.sure.update({clause for one in finding.matches for clause in one.clauses if clause not in one.assumed})
 
     def _skip(self, row: Skipped) -> None:
         # "not UTF-8 at byte 17 of the line" is one reason, whatever the byte.
         self.skipped[re.sub(r"(?<= )\d+", "N", row.reason.split(":")[0])] += 1
         if len(self.first) < SHOWN_SKIPPED:
             self.first.append(row)
+
+    def said_of_matches(self) -> list[dict[str, Any]]:
+        """``Report.matches``."""
+        names = ("similarity", "grade", "evidence", "provider", "action", "count")
+        return [dict(zip(names, (*key, count), strict=True)) for key, count in sorted(self.matches.items())]
+
+    def said_of_rules(self) -> list[dict[str, Any]]:
+        """``Report.rules``."""
+        return [
+            {"rule": rule.id, "action": rule.action, "message": rule.message, "texts": self.rules[rule.id]}
+            for rule in self.judge.policy.rules
+            if self.rules[rule.id]
+        ]
+
+    def said_of_declared(self) -> list[dict[str, Any]]:
+        """``Report.declared``."""
+        names = ("kind", "assistant", "provider")
+        return [
+            {**dict(zip(names, key, strict=True)), "texts": count, "first": self.declared_first[key]}
+            for key, count in sorted(self.declared.items())
+        ]
+
+    def said_of_waivers(self) -> list[dict[str, Any]]:
+        """``Report.waivers``."""
+        counted = sorted(self.waivers.items(), key=lambda one: (one[0].waiver, one[0].standing))
+        return [{**msgspec.structs.asdict(waiver), "texts": count} for waiver, count in counted]
+
+    def said_of_clauses(self) -> list[dict[str, Any]]:
+        """``Report.clauses``."""
+        return [{"id": one, "texts": count, "sure": self.sure[one]} for one, count in sorted(self.clauses.items())]
 
     def listed(self) -> list[Finding]:
         """The most severe findings first, equals in the dataset's order."""
@@ -306,6 +319,7 @@ def _rows(finding: Finding) -> Iterator[dict[str, Any]]:
             "level": str(one.level),
             "would": str(one.would or one.action),
             "clauses": list(one.clauses),
+            "assumed": list(one.assumed),
             **(msgspec.structs.asdict(one.waiver) if one.waiver else dict.fromkeys(WAIVER, "")),
         }
         yield head | opinion | facts | msgspec.structs.asdict(origin)
@@ -316,7 +330,8 @@ def _schema() -> pa.Schema:
 
     names = ("finding", "file", "row", "field", "content", "unit_tokens", "verdict", "zone", "use", "baseline")
     kinds = {name: pa.int64() if name in ("row", "unit_tokens") else pa.string() for name in names}
-    kinds |= dict.fromkeys(("action", "rule", "level", "would"), pa.string()) | {"clauses": pa.list_(pa.string())}
+    kinds |= dict.fromkeys(("action", "rule", "level", "would"), pa.string())
+    kinds |= dict.fromkeys(("clauses", "assumed"), pa.list_(pa.string()))
     kinds |= dict.fromkeys(WAIVER, pa.string())
     kinds |= scan.fact_kinds()
     return pa.schema(list(kinds.items()))

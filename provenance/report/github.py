@@ -15,7 +15,19 @@ from provenance.model import Action
 from provenance.policy import Finding
 from provenance.report import text
 from provenance.report.collect import Report
-from provenance.report.markdown import clipped, deciding, is_row, matched, page, place, said, unlisted, worst_first
+from provenance.report.markdown import (
+    NAME,
+    clipped,
+    deciding,
+    is_row,
+    matched,
+    page,
+    place,
+    said,
+    unlisted,
+    whole,
+    worst_first,
+)
 
 LEVELS = {Action.BLOCK: "error", Action.QUARANTINE: "error", Action.WARN: "warning", Action.ALLOW: "notice"}
 SHOWN = 10
@@ -62,6 +74,7 @@ def _closing(report: Report, shown: int, left: list[Finding]) -> Iterator[str]:
     yield unlisted(report, shown, left)
     if report.skipped["count"]:
         yield f"{report.skipped['count']:,} could not be read: unread is not clean."
+    yield "".join(f"\n{clipped(line, 2 * NAME)}" for line in whole(report))
 
 
 def _command(name: str, properties: dict[str, str], message: str) -> str:

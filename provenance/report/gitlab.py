@@ -6,7 +6,7 @@ Same report and findings, same bytes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 from typing import Any
 
@@ -27,12 +27,21 @@ def render(report: Report, findings: Iterable[Finding]) -> bytes:
     """At most ``LIMIT`` findings, the most severe first, each with a fingerprint of its own."""
     listed = worst_first(findings)
     shown = listed[:LIMIT]
-    issues = [_issue(finding, before) for finding, before in numbered(shown)]
+    issues = [*_for_run(report), *(_issue(finding, before) for finding, before in numbered(shown))]
     if len(listed) > len(shown):
         more = unlisted(report, len(shown), listed[LIMIT:])
         last = shown[-1].address.file
         issues.append(_entry("(not listed)", more, _fingerprint(last, "(not listed)", 0), "info", last, 1, 1))
     return msgspec.json.format(msgspec.json.encode(issues)) + b"\n"
+
+
+def _for_run(report: Report) -> Iterator[dict[str, Any]]:
+    """What is due for the run as a whole; the dataset's first file stands for all."""
+    file = next(iter(report.dataset["files"]), ".")
+    for due in report.due:
+        if due.action is not Action.ALLOW:
+            said, name = clipped(text.for_run(due), 500), clipped(due.rule)
+            yield _entry(name, said, _fingerprint(file, due.rule, 0), SEVERITY[due.action], file, 1, 1)
 
 
 def _issue(finding: Finding, before: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from provenance.model import Action, Match, Similarity
 from provenance.policy import ORDER, Finding, Judged
+from provenance.policy.runs import SKIPPED
 from provenance.report import text
 from provenance.report.collect import Report
 
@@ -23,6 +24,8 @@ MARKER = "<!-- provenance: clean-room gate -->"
 """The first line, by which a pipeline finds the comment that it wrote before."""
 NAME = 200
 """Characters of a name that are shown; a path or a session may be any length."""
+WAIVERS = 20
+"""Waivers that are named with the verdict; the table has those of each finding besides."""
 RULES = 5
 """Rules whose message is shown; the table names the rule of each finding."""
 
@@ -135,12 +138,23 @@ def aside(finding: Finding) -> Iterator[str]:
     one = deciding(finding)
     if one is not None and one.would is not None:
         yield f"by itself the rule says {one.would} (level {one.level})"
-    if one is not None and one.waiver is not None:
-        waiver = one.waiver
+    first = (one,) if one is not None else ()
+    for waiver in dict.fromkeys(match.waiver for match in (*first, *finding.matches) if match.waiver is not None):
         by = f"{clipped(waiver.waiver)}, {waiver.basis}, approved by {clipped(waiver.approver)}, until {waiver.expires}"
         yield f"{waiver.standing} ({by}): {clipped(waiver.reason)}"
     if finding.baseline:
         yield f"in the baseline: {finding.baseline}"
+
+
+def whole(report: Report) -> Iterator[str]:
+    """What is due for the run as a whole, and every waiver and the baseline as far as they matter; the first few."""
+    yield from (text.for_run(one) for one in report.due if one.rule != SKIPPED)  # which every output counts by itself
+    waived = list(text.waived(report))
+    yield from waived[:WAIVERS]
+    if len(waived) > WAIVERS:
+        yield f"and {len(waived) - WAIVERS:,} more waivers: see the whole report"
+    if report.baseline:
+        yield f"in the baseline: {', '.join(f'{name} {count:,}' for name, count in report.baseline.items())}"
 
 
 def sentence(finding: Finding) -> str:
@@ -172,10 +186,13 @@ def _head(report: Report) -> Iterator[str]:
         yield f"{report.skipped['count']:,} could not be read, {report.skipped['action']}: unread is not clean."
     if report.captures["missed"]:
         yield f"{report.captures['missed']:,} captures were missed: what they held is not in the index."
+    if text.rests_on(report):
+        yield f"{_words(text.rests_on(report), 2 * NAME)}."
     for rule in rules[:RULES]:
-        yield f"- {rule['action']} by {_code(rule['rule'])}, {rule['texts']:,}: {_code(rule['message'], NAME)}"
+        yield f"- {_code(rule['rule'])} says {rule['action']}, {rule['texts']:,}: {_code(rule['message'], NAME)}"
     if len(rules) > RULES:
         yield f"- and {len(rules) - RULES:,} more rules that decided"
+    yield from (f"- {_words(line, 3 * NAME)}" for line in whole(report))
     yield ""
 
 

@@ -17,6 +17,7 @@ import msgspec
 
 from provenance.model import Action, Match
 from provenance.policy import Finding, Standing
+from provenance.policy.runs import MISSED, SKIPPED
 from provenance.report import text
 from provenance.report.collect import Report
 from provenance.report.markdown import clipped, deciding, is_row, numbered, place, sentence, unlisted, worst_first
@@ -56,6 +57,12 @@ def render(report: Report, findings: Iterable[Finding]) -> bytes:
             "engine": clipped(report.engine),
             "promise": text.plain(report.promise),
             "matched": report.counts["matched"],
+            "judged": {key: clipped(value) for key, value in report.judged.items()},
+            "baseline": report.baseline,
+            "waivers": [
+                {key: clipped(value, 500) if isinstance(value, str) else value for key, value in one.items()}
+                for one in report.waivers
+            ],
             "listed": len(shown),
         },
     }
@@ -155,7 +162,10 @@ def _said(report: Report, listed: list[Finding]) -> Iterator[dict[str, Any]]:
     if report.skipped["count"]:
         said = f"{report.skipped['count']:,} could not be read, {report.skipped['action']}: unread is not clean."
         yield {"level": LEVELS[Action(report.skipped["action"])], "message": {"text": said}}
-    if report.captures["missed"]:
+    for due in report.due:
+        if due.rule != SKIPPED:
+            yield {"level": LEVELS[due.action], "message": {"text": _literal(clipped(text.for_run(due), 500))}}
+    if report.captures["missed"] and not any(due.rule == MISSED for due in report.due):
         said = f"{report.captures['missed']:,} captures were missed: what they held is not in the index."
         yield {"level": "warning", "message": {"text": said}}
 

@@ -5,7 +5,7 @@ Names in datasets and transcripts are others' text: what a terminal would obey o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from provenance.words import UNKNOWN, Evidence, Grade, Similarity, Status
@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     # A pre-commit hook prints with this module: it loads neither scanning nor judging.
     from provenance.model import Address, Match
     from provenance.policy import Applied, Finding, Judged
+    from provenance.policy.runs import RunDue
     from provenance.report.collect import Report
 
 KNOWN_AS = {Evidence.DECLARED: "declared as", Evidence.HEURISTIC: "guessed as"}
 """How the origin is said to be known; anything stronger is "recorded as"."""
 
 
+RESTS_ON = ("policy", "waivers", "baseline", "registry", "index")
 CLAUSES = 3
 """Clauses named with a match; the report has all."""
 
@@ -32,6 +34,8 @@ def summary(report: Report) -> Iterator[str]:
         f"({report.policy['digest'][:12]}); "
         f"index {report.index['digest'][:12]} of {report.index['ingredients']:,} outputs"
     )
+    if rests_on(report):
+        yield rests_on(report)
     files = report.dataset["files"]
     yield (
         f"read {counts['rows']:,} rows of {len(files):,} {'file' if len(files) == 1 else 'files'}: "
@@ -53,16 +57,41 @@ def summary(report: Report) -> Iterator[str]:
         yield f"  {plain(_said(one))}: {one['texts']:,} ({plain('; '.join(map(place, one['first'])))}{_more(one)})"
     for one in report.rules:
         if one["message"]:
-            yield f"  {one['action']} by {one['rule']}, {one['texts']:,}: {one['message']}"
+            yield plain(f"  {one['rule']} says {one['action']}, {_texts(one['texts'])}: {one['message']}")
     for due in report.due:
         if due.rule != "(skipped)":  # said above
-            yield f"  {due.action} by {due.rule}: {plain(due.why)}{': ' + plain(due.message) if due.message else ''}"
-    for said in report.waivers:
-        texts = f"{said['texts']:,} {'text' if said['texts'] == 1 else 'texts'}"
-        who = f"{plain(said['waiver'])}, until {said['expires']}, by {plain(said['approver'])}"
-        yield f"  {said['standing']}, {texts}: {who}"
+            yield f"  {for_run(due)}"
+    yield from (f"  {line}" for line in waived(report))
     if report.baseline:
         yield f"  in the baseline: {', '.join(f'{name} {count:,}' for name, count in report.baseline.items())}"
+
+
+def rests_on(report: Report) -> str:
+    """The day and the situation that was judged for, and the digest of all that the judgement rests on; empty for a
+    report that does not say."""
+    known = report.judged
+    if not known.get("all"):
+        return ""
+    about = [known[key] for key in ("day",) if known.get(key)]
+    about += [f"{key} {plain(known[key])}" for key in ("use", "team") if known.get(key)]
+    parts = " ".join(f"{key} {known[key][:12]}" for key in RESTS_ON if known.get(key))
+    return f"judged as of {', '.join(about)}; digest {known['all'][:12]} of {parts}"
+
+
+def for_run(due: RunDue) -> str:
+    """What is due for a run as a whole, and why."""
+    return f"{due.action} by {plain(due.rule)}: {plain(due.why)}{': ' + plain(due.message) if due.message else ''}"
+
+
+def waived(report: Report) -> Iterator[str]:
+    """Each waiver that names a text which something stops, with all that a reader asks of it."""
+    for one in report.waivers:
+        who = f"{plain(one['waiver'])}, until {one['expires']}, by {plain(one['approver'])}"
+        yield f"{one['standing']}, {_texts(one['texts'])}: {who}: {plain(one['reason'])} ({one['basis']})"
+
+
+def _texts(count: int) -> str:
+    return f"{count:,} {'text' if count == 1 else 'texts'}"
 
 
 def _said(one: dict[str, Any]) -> str:
@@ -109,20 +138,26 @@ def finding_lines(finding: Finding) -> Iterator[str]:
 
 def _match(one: Judged) -> Iterator[str]:
     match = one.match
-    yield f"    {where(match)}: {likeness(match)}"
+    yield plain(f"    {where(match)}: {likeness(match)}")
     others = f" (and {match.others:,} further {'output' if match.others == 1 else 'outputs'})" if match.others else ""
     yield f"    {KNOWN_AS.get(match.evidence, 'recorded as')} {origin(match)}{others}"
-    yield f"    {one.action} by {one.rule}; evidence: {match.evidence}{terms(one)}"
+    yield plain(f"    {one.action} by {one.rule}; evidence: {match.evidence}{terms(one)}")
     if one.waiver is not None:
         yield f"    {plain(waiver(one.waiver))}"
 
 
 def terms(one: Judged) -> str:
-    """The clauses of terms in force on the output; the first few by name."""
-    if not one.clauses:
-        return ""
-    more = f" and {len(one.clauses) - CLAUSES} more" if len(one.clauses) > CLAUSES else ""
-    return f"; terms in force: {', '.join(one.clauses[:CLAUSES])}{more}"
+    """The clauses of terms in force on the output, and those that could be; the first few by name."""
+    could = set(one.assumed)
+    sure = [clause for clause in one.clauses if clause not in could]
+    said = f"; terms in force: {_few(sure)}" if sure else ""
+    perhaps = f"; terms that could apply, channel or plan not recorded: {_few(one.assumed)}" if could else ""
+    return said + perhaps
+
+
+def _few(clauses: Sequence[str]) -> str:
+    more = f" and {len(clauses) - CLAUSES} more" if len(clauses) > CLAUSES else ""
+    return ", ".join(clauses[:CLAUSES]) + more
 
 
 def waiver(one: Applied) -> str:
@@ -173,6 +208,10 @@ def origin(match: Match) -> str:
 
 
 def plain(text: str) -> str:
-    """The text on one line, every character visible: line breaks, terminal controls and marks that turn the
-    direction of writing are shown as escapes."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    """The text on one line, every character visible, and no command: line breaks, terminal controls and marks that turn
+    the direction of writing are shown as escapes, and so is the first sign of what GitHub's runner would obey in a log
+    (``##[`` anywhere, ``::`` where the text begins; actions/runner, src/Runner.Common/ActionCommand.cs)."""
+    shown = text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    shown = shown.replace("##[", "\\x23#[")
+    bare = shown.lstrip()
+    return f"{shown[: len(shown) - len(bare)]}\\x3a{bare[1:]}" if bare.startswith("::") else shown

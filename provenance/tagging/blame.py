@@ -139,9 +139,7 @@ def _same_lines(before: list[bytes], now: list[bytes]) -> dict[int, int]:
     return {one.b + step: one.a + step for one in blocks for step in range(1, one.size + 1)}
 
 
-def _by_store(
-    place: Path, path: str, data: bytes, origins: dict[int, git.Line], count: int
-) -> dict[int, _Named]:
+def _by_store(place: Path, path: str, data: bytes, origins: dict[int, git.Line], count: int) -> dict[int, _Named]:
     """The lines that the store knows."""
     limits = dict.fromkeys(range(1, count + 1), "")
     for number, origin in origins.items():

@@ -597,7 +597,8 @@ def _short(texts: list[Text], place: Path, carried: list[Carried]) -> list[list[
 
 
 def _windows(number: int, text: Text) -> Iterator[tuple[_Window, bytes]]:
-    """Lines in a row with as many tokens as a short block has, and their normal form; each has a line asked about."""
+    """Lines in a row with as many tokens as a short block has, and whole stretches of lines asked about, with their
+    normal form; each has a line asked about."""
     forms = [
         (line, form, form.count(b" ") + 1)
         for line, form in enumerate(map(fingerprint.engine.normal_form, text.data.split(b"\n")), 1)
@@ -615,6 +616,17 @@ def _windows(number: int, text: Text) -> Iterator[tuple[_Window, bytes]]:
             asked = asked or line in text.lines
             if asked and tokens >= entries.LEAST:
                 yield _Window(number, first, line, tokens), b" ".join(joined)
+    # Of longer blocks only whole stretches of the lines asked about: repetitive text has no gram that is looked for.
+    stretch: list[tuple[int, bytes, int]] = []
+    for one in [*forms, None]:
+        if one is not None and one[0] in text.lines:
+            stretch.append(one)
+        elif stretch:
+            tokens = sum(size for _, _, size in stretch)
+            if tokens >= SHORT:
+                window = _Window(number, stretch[0][0], stretch[-1][0], tokens)
+                yield window, b" ".join(form for _, form, _ in stretch)
+            stretch = []
 
 
 def _short_views(form: bytes) -> Iterable[bytes]:

@@ -1,6 +1,6 @@
 """What providers' terms say about their models' outputs: a dated, append-only registry. It judges nobody."""
 
-from provenance.terms.resolution import Clause, Resolution, Status, resolve
+from provenance.terms.resolution import Clause, Resolution, Status, resolve, together
 from provenance.terms.review import (
     Change,
     Fault,
@@ -38,5 +38,6 @@ __all__ = [
     "resolve",
     "review",
     "stands",
+    "together",
     "words",
 ]

@@ -65,11 +65,13 @@ EEA = frozenset(
 )
 REGIONS = {**dict.fromkeys(EEA, "eea"), "ch": "ch", "uk": "uk", "gb": "uk"}
 """Every other one is ``row``, the rest of the world."""
+DECIDING = frozenset({"model", "channel", "plan", "region"})
+"""What decides which document binds."""
 _MILDEST = (Verdict.PERMITS, Verdict.SILENT, Verdict.UNREAD, Verdict.CONDITIONS, Verdict.FORBIDS)
 
 
 class Status(StrEnum):
-    """What the clauses in force say together: the strictest of them stands."""
+    """What the clauses in force say together (``together``)."""
 
     FORBIDS = "forbids"
     CONDITIONS = "conditions"
@@ -198,7 +200,7 @@ def _resolve(registry: Registry, asked: _Asked) -> Resolution:
     set_aside = {name for one in spoken.values() if not one.assumed for name in one.row.overrides}
     clauses = tuple(sorted((one for name, one in spoken.items() if name not in set_aside), key=_order))
     return Resolution(
-        status=_status(clauses),
+        status=together(clauses, asked.provider),
         clauses=clauses,
         is_unverified=any(one.row.verification is not Verification.VERIFIED for one in clauses),
         overridden=tuple(sorted(set_aside & spoken.keys())),
@@ -298,9 +300,48 @@ def _order(one: Clause) -> tuple[object, ...]:
     )
 
 
-def _status(clauses: tuple[Clause, ...]) -> Status:
+def together(clauses: Iterable[Clause], provider: str) -> Status:
+    """What clauses on a provider's output say together: the strictest of those that are sure to apply, and of the
+    maker's own.
+
+    A clause that forbids and could only apply has not its whole weight where there is another way. One of the maker's
+    own comes to conditions where another of its documents that could apply permits or is silent; one of anybody
+    else's always does, and to nothing where nothing else is known (unknown_terms). That the use or the day is not
+    known makes no clause doubtful.
+    """
+    listed = list(clauses)
+    own = [one for one in listed if one.row.provider == provider.strip().lower()]
+    counted = [one for one in listed if one in own or not _could(one)]
+    status = _strictest(counted)
+    if status is Status.UNKNOWN:
+        return status
+    if status is not Status.FORBIDS:
+        return Status.CONDITIONS if any(map(_forbids, listed)) else status
+    forbidding = [one for one in counted if _forbids(one)]
+    documents = {one.row.document for one in forbidding}
+    is_open = any(_opens(one) and one.row.document not in documents for one in own)
+    return Status.CONDITIONS if is_open and all(map(_could, forbidding)) else status
+
+
+def _strictest(clauses: Iterable[Clause]) -> Status:
     strictest = max((one.row.verdict for one in clauses), key=_MILDEST.index, default=Verdict.UNREAD)
     return Status.UNKNOWN if strictest is Verdict.UNREAD else Status(strictest)
+
+
+def _opens(one: Clause) -> bool:
+    """Whether a clause is another way by which the output may have come; a private contract has to be sure to apply,
+    and a text that nobody confirmed opens nothing."""
+    is_known = not one.row.is_private and one.row.verification is not Verification.UNVERIFIED
+    return _could(one) and is_known and one.row.verdict in (Verdict.PERMITS, Verdict.SILENT)
+
+
+def _forbids(one: Clause) -> bool:
+    return one.row.verdict is Verdict.FORBIDS
+
+
+def _could(one: Clause) -> bool:
+    """Whether nobody recorded what would make it sure that the clause's document is the one that binds."""
+    return not DECIDING.isdisjoint(one.assumed)
 
 
 def _gaps(rows: tuple[Row, ...], asked: _Asked) -> list[str]:

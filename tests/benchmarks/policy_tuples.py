@@ -5,7 +5,8 @@
 A row is a match as a scan's parts hold it: provider, model, tool, similarity, grade, evidence, tokens, coverage and
 Jaccard. The tuples are drawn from the words of the vocabulary and made-up origins, with a fixed seed; the rows are
 draws of them with measures of their own, since rules see of a measure only which thresholds it reaches.
-``bulk.tally`` counts what each row comes to. Making the rows is not in the time.
+``tally`` counts what each row comes to, by asking the rules of the policy once a distinct tuple; single matches,
+without waivers and baseline, which name a finding. Making the rows is not in the time.
 
 *One by one* is what ``judge`` costs a finding with one match, through ``Judging``: its rate on the first rows.
 *Read* is one pass over the same columns that computes nothing but their sums: below it nothing can get.
@@ -17,13 +18,16 @@ import argparse
 import time
 from collections import Counter
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from provenance import policy
-from provenance.model import Action, Address, Evidence, Grade, Similarity
-from provenance.policy import Judging, Terms, TermsStatus, bulk
+from provenance.model import Action, Address, Evidence, Grade, Match, Origin, Similarity, Status
+from provenance.policy import ORDER, Judging, Terms, TermsStatus
+from provenance.policy.judge import Due, decisive
 
 PROVIDERS = ("anthropic", "openai", "google", "xai", "mistral", "qwen", "example-labs", "unknown")
 TOOLS = ("claude-code", "codex", "cursor", "gemini-cli", "aider", "unknown")
@@ -44,7 +48,7 @@ def tuples(many: int, seed: np.random.Generator) -> dict[str, list[str]]:
             str(list(Evidence)[seed.integers(len(Evidence))]),
         )
         found[one] = None
-    return dict(zip(bulk.WORDS, (list(column) for column in zip(*found, strict=True)), strict=True))
+    return dict(zip(WORDS, (list(column) for column in zip(*found, strict=True)), strict=True))
 
 
 def batch(words: dict[str, list[str]], rows: int, seed: np.random.Generator) -> pa.Table:
@@ -58,9 +62,110 @@ def batch(words: dict[str, list[str]], rows: int, seed: np.random.Generator) -> 
     columns["tokens"] = pa.array(seed.integers(0, 400, size=rows, dtype=np.int64))
     columns["unit_coverage"] = pa.array(seed.random(rows))
     columns["jaccard"] = pa.array(seed.random(rows))
-    for name in bulk.ASKED:
+    for name in ASKED:
         columns[name] = pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), ["unknown"])
     return pa.table(columns)
+
+
+# ---- the fold ----
+
+WORDS = ("provider", "model", "tool", "similarity", "grade", "evidence")
+ASKED = ("channel", "plan", "time")
+"""Columns that only a registry of terms asks for."""
+MEASURES = {"tokens": "tokens", "unit_coverage": "coverage", "jaccard": "jaccard"}
+"""Columns of numbers, of which rules see only which of their thresholds are reached."""
+COMPACT = 1 << 40
+"""Above this many thinkable tuples they are numbered by those that there are."""
+
+
+def decide(facts: pa.Table, judging: Judging, zone: str) -> tuple[NDArray[np.intp], list[Due]]:
+    """For each row the number of what is due, and the list of what these numbers mean.
+
+    ``facts`` has the columns of a scan's matches, words as strings or dictionaries, for texts of one zone.
+    """
+    keys, first = _distinct(facts, judging)
+    dues: dict[Due, int] = {}
+    numbers = np.zeros(len(first), np.intp)
+    for place, row in enumerate(facts.take(first).to_pylist()):
+        due = decisive(judging.said(match(row), zone).dues)
+        numbers[place] = dues.setdefault(due, len(dues))
+    return numbers[keys], list(dues)
+
+
+def tally(facts: pa.Table, judging: Judging, zone: str) -> dict[Due, int]:
+    """How many rows come to what, the most severe first."""
+    numbers, dues = decide(facts, judging, zone)
+    counts = np.bincount(numbers, minlength=len(dues))
+    order = sorted(range(len(dues)), key=lambda n: (-ORDER.index(dues[n].binding), dues[n].rule))
+    return {dues[n]: int(counts[n]) for n in order}
+
+
+def _distinct(facts: pa.Table, judging: Judging) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each row the number of its tuple, and for each tuple its first row."""
+    keys: NDArray[np.int64] = np.zeros(facts.num_rows, np.int64)
+    size = 1
+    for name in (*WORDS, *(ASKED if judging.terms is not None else ())):
+        codes, many = _codes(facts.column(name))
+        keys, size = _joined(keys, size, codes, many)
+    for name, thresholds in MEASURES.items():
+        steps = getattr(judging, thresholds)
+        if steps:
+            codes = np.searchsorted(np.asarray(steps, np.float64), facts.column(name).to_numpy(), side="right")
+            keys, size = _joined(keys, size, codes, len(steps) + 1)
+    keys, size = _renumbered(keys)
+    first = np.zeros(size, np.int64)
+    first[keys[::-1]] = np.arange(len(keys) - 1, -1, -1)  # of equal places the last assignment stands: the first row
+    return keys, first
+
+
+def _joined(keys: Any, size: int, codes: Any, many: int) -> tuple[Any, int]:
+    if size * many >= COMPACT:
+        keys, size = _renumbered(keys)
+    return keys * max(many, 1) + codes, size * max(many, 1)
+
+
+def _renumbered(keys: Any) -> tuple[Any, int]:
+    """The keys as numbers from 0, in the order in which they first stand."""
+    codes, many = _codes(pa.array(keys))
+    return codes.astype(np.int64), many
+
+
+def _codes(column: Any) -> tuple[Any, int]:
+    """A column as numbers, one for each distinct value, and how many there are."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.unify_dictionaries().combine_chunks() if column.num_chunks else pa.array([], column.type)
+    if isinstance(column, pa.ChunkedArray):  # of no or several chunks, which older versions leave so
+        column = pa.concat_arrays(column.chunks)
+    coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    return coded.indices.to_numpy(zero_copy_only=False), len(coded.dictionary)
+
+
+def match(row: dict[str, Any]) -> Match:
+    """A row's match, as far as rules can see it."""
+    return Match(
+        ingredient="",
+        origin=Origin(**{name: row[name] for name in ("provider", "model", "tool", *ASKED) if name in row}),
+        evidence=Evidence(row["evidence"]),
+        kind="",
+        status=Status.UNKNOWN,
+        path="",
+        similarity=Similarity(row["similarity"]),
+        grade=Grade(row["grade"]),
+        tokens=row["tokens"],
+        verbatim=0,
+        run=0,
+        rarity=0,
+        unit_coverage=row["unit_coverage"],
+        ingredient_coverage=0.0,
+        jaccard=row["jaccard"],
+        start=0,
+        end=0,
+        first_line=0,
+        last_line=0,
+        ingredient_start=0,
+        ingredient_end=0,
+        others=0,
+    )
 
 
 def main() -> None:
@@ -91,7 +196,7 @@ def main() -> None:
         read += time.process_time() - start
         for name, judging in judges.items():
             start = time.process_time()
-            for due, many in bulk.tally(table, judging, "").items():
+            for due, many in tally(table, judging, "").items():
                 counts[name][due.binding] += many
             seconds[name] += time.process_time() - start
             if not done:
@@ -110,7 +215,7 @@ def main() -> None:
 
 def one_by_one(judging: Judging, table: pa.Table) -> float:
     """Findings a second, each of one match."""
-    matches = [bulk.match(row) for row in table.slice(0, ONE_BY_ONE).to_pylist()]
+    matches = [match(row) for row in table.slice(0, ONE_BY_ONE).to_pylist()]
     here = Address("train.parquet", 0, "text")
     start = time.process_time()
     for one in matches:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -89,6 +91,17 @@ def test_an_edit_too_short_for_a_gram_is_recorded_by_the_ledger(tracked: Path) -
     assert "lines 3-4: recorded, copied: 13 tokens of added lines" in said
 
 
+def test_a_long_edit_without_a_gram_of_its_own_is_recorded_by_the_ledger(tracked: Path) -> None:
+    text = "".join(f"score_{at} = weigh(sample, {at})\n" for at in range(12))
+    captured(tracked, text)
+    stage(tracked, "a.py", "import os\n\nROOT = 1\n")
+    git(tracked, "commit", "-qm", "a")
+    stage(tracked, "a.py", "import os\n\n" + text + "\nROOT = 1\n")
+    status, said = staged()
+    assert 1 == status
+    assert "lines 3-14: recorded, copied: 96 tokens of added lines" in said
+
+
 def test_lines_that_nobody_recorded_pass_in_silence(tracked: Path) -> None:
     captured(tracked, LONG)
     stage(tracked, "b.py", "import os\n\nROOT = os.getcwd()\n")
@@ -135,8 +148,57 @@ def test_a_waiver_lets_a_recorded_edit_pass_and_is_shown(tracked: Path) -> None:
     assert 1 == staged("--at", "2027-02-01")[0]
 
 
-def test_without_records_and_index_the_check_says_what_to_do(tracked: Path) -> None:
+def test_a_store_in_which_nothing_is_recorded_yet_stops_nobody(tracked: Path) -> None:
+    stage(tracked, "a.py", LONG)
+    assert (0, "") == staged()
+
+
+def test_without_a_store_and_an_index_the_check_says_what_to_do(tracked: Path) -> None:
+    (tracked / ".provenance").rmdir()
     stage(tracked, "a.py", LONG)
     result = CliRunner().invoke(group, ["check", "--staged"])
     assert isinstance(result.exception, ProvenanceError)
     assert "no index here" in str(result.exception)
+
+
+def test_what_can_be_set_aside_is_named_by_finding_and_by_output(tracked: Path) -> None:
+    captured(tracked, LONG)
+    stage(tracked, "a.py", "import os\n\n" + LONG)
+    said = staged()[1]
+    finding = said.partition("[")[2].partition("]")[0]
+    assert f"    finding: {finding}  (" in said
+    output = said.partition("    ingredient: ")[2][:32]
+    fields = ["reason: Ours since 2019 by history", "basis: own prior work", "approver: Ada"]
+    fields += ["approved: 2026-11-01", "expires: 2027-01-01", f"ingredient: {output}"]
+    (tracked / ".provenance" / "waivers.yaml").write_text(
+        f"version: 1\nwaivers:\n  - {{id: w1, {', '.join(fields)}}}\n"
+    )
+    stage(tracked, "a.py", "import os\n\nROOT = os.getcwd()\n" + LONG)
+    status, said = staged("--at", "2026-11-21")
+    assert 0 == status, said
+    assert finding not in said
+
+
+def test_what_a_hard_rule_stops_is_not_said_to_be_waivable(tracked: Path) -> None:
+    captured(tracked, LONG, "sft/a.py")
+    stage(tracked, "sft/a.py", LONG)
+    said = staged("--policy", "applied-ai")[1]
+    assert "assistants-paused: hard, which no waiver sets aside." in said
+    assert "waivers.yaml" not in said
+
+
+def test_the_report_on_a_commit_says_what_it_rests_on_and_which_waivers_it_met(tracked: Path) -> None:
+    captured(tracked, LONG)
+    stage(tracked, "a.py", LONG)
+    name = staged()[1].partition("[")[2].partition("]")[0]
+    fields = ["reason: Ours since 2019 by history", "basis: own prior work", "approver: Ada"]
+    fields += ["approved: 2026-01-01", "expires: 2026-06-01", f"finding: {name}"]
+    (tracked / ".provenance" / "waivers.yaml").write_text(
+        f"version: 1\nwaivers:\n  - {{id: w1, {', '.join(fields)}}}\n"
+    )
+    status, said = staged("--at", "2026-11-21", "--output", "sarif=o.sarif", "--output", "markdown=o.md")
+    assert 1 == status, said
+    known = json.loads(Path("o.sarif").read_text())["runs"][0]["properties"]
+    assert [("w1", "waiver expired")] == [(one["waiver"], one["standing"]) for one in known["waivers"]]
+    assert {"policy", "waivers", "registry"} <= {key for key, value in known["judged"].items() if value}
+    assert "waiver expired, 1 text: w1, until 2026-06-01, by Ada" in html.unescape(Path("o.md").read_text())

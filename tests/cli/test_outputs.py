@@ -90,7 +90,7 @@ def test_the_verdict_is_the_most_severe_and_each_text_counts_by_its_own(check: R
     whole, *findings = ElementTree.fromstring(ran.out).iter("testcase")
     assert "block. Texts that match recorded outputs: 2 (warn 1, block 1)" == whole[0].attrib["message"]
     assert ["provenance.long", "provenance.any"] == [case.attrib["classname"] for case in findings]
-    assert "- block by <code>long</code>, 1: <code>Too long.</code>" in Path("s").read_text()
+    assert "- <code>long</code> says block, 1: <code>Too long.</code>" in Path("s").read_text()
 
 
 @pytest.mark.parametrize("command", ["check", "judge"])

@@ -185,6 +185,17 @@ def test_a_clause_that_binds_competitors_is_a_condition_for_everybody_else(
     )
 
 
+def test_a_clause_that_could_only_apply_is_told_from_one_that_does() -> None:
+    row = ROW % ("competing-model", "competing-model")
+    head = "version: 1\nprovider: openai\ndocuments: [{id: x, title: T, url: 'https://example.org'}]\nrows:"
+    registry = terms.Registry(terms.parse(f"{head}{row.rstrip()}\n    channel: [app]\n".encode(), "t"), "d")
+    ask = asking(lambda: registry, policy.parse(OURS.encode(), "ours"))
+    origin = msgspec.structs.replace(CLAUDE, provider="openai", model="gpt-5", time="2026-03-25")
+    assert ("openai.x.competing-model",) == ask(origin, policy.Use.SFT).assumed
+    known = msgspec.structs.replace(origin, channel="app")
+    assert ((), ("openai.x.competing-model",)) == (ask(known, None).assumed, ask(known, None).clauses)
+
+
 def test_a_baseline_is_written_kept_and_brought_up_to_date(run: Run, scanned: Path) -> None:
     given = ("baseline", "write", "scan", "--out", "b.jsonl", "--policy", "ours.yaml", *AT)
     code_, said, _ = run(*given)

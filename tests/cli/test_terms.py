@@ -50,6 +50,13 @@ def test_what_is_not_verified_says_so(run: Run) -> None:
     assert "listed because not recorded or not known: model, date" in ran.out
 
 
+def test_a_clause_that_forbids_and_could_only_apply_is_said_to_be_one(run: Run) -> None:
+    ran = run("terms", "resolve", "--provider", "deepseek", "--date", "2026-02-01", "--use", "sft")
+    first, second, *_ = ran.out.splitlines()
+    assert first.startswith("conditions: ")
+    assert "Clauses that forbid are listed, but could only apply: that depends on what was not recorded." == second
+
+
 def test_no_row_is_said_plainly_and_is_no_failure(run: Run) -> None:
     ran = run("terms", "resolve", "--provider", "nobody", "--channel", "api", "--use", "sft", "--date", "2026-01-01")
     assert 0 == ran.code

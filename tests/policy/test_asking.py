@@ -26,7 +26,6 @@ from provenance.policy import (
     TermsStatus,
     Use,
     baseline,
-    bulk,
     cases,
     explaining,
     linting,
@@ -36,6 +35,7 @@ from provenance.policy import (
 )
 from provenance.policy.baseline import Baseline, Disposition, Entry
 from provenance.policy.linting import Seen
+from tests.benchmarks import policy_tuples
 from tests.policy.facts import COPY, like
 from tests.policy.test_situation import SHIPPED, TODAY, ours
 from tests.policy.test_waivers import waiver
@@ -135,6 +135,9 @@ rules:
 def test_an_explanation_names_the_clauses_in_force() -> None:
     judging = Judging(STRICT, terms=lambda origin, use: Terms(TermsStatus.FORBIDS, ("a.1", "a.2")))
     assert "  clauses in force: a.1, a.2" in explained(judging)
+    unsure = Judging(judging.policy, terms=lambda origin, use: Terms(TermsStatus.FORBIDS, ("a.1", "a.2"), (), ("a.2",)))
+    assert "  clauses in force: a.1" in explained(unsure)
+    assert "  clauses that could apply, channel or plan not recorded: a.2" in explained(unsure)
 
 
 def test_an_explanation_names_default_waiver_and_baseline() -> None:
@@ -456,7 +459,7 @@ def ask(origin: Origin, use: Use | None) -> Terms:
 @pytest.mark.parametrize("name", SHIPPED)
 @pytest.mark.parametrize("coded", [False, True])
 def test_many_rows_come_to_what_each_comes_to(name: str, coded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "COMPACT", 50)  # so that tuples are numbered anew on the way
+    monkeypatch.setattr(policy_tuples, "COMPACT", 50)  # so that tuples are numbered anew on the way
     rules: Policy = SHIPPED[name]
     zone = next(iter(rules.zones), "")
     given = rows(2000, 3)
@@ -465,11 +468,11 @@ def test_many_rows_come_to_what_each_comes_to(name: str, coded: bool, monkeypatc
         for place, field in enumerate(table.schema):
             if pa.types.is_string(field.type):
                 table = table.set_column(place, field.name, table.column(place).dictionary_encode())
-    numbers, meaning = bulk.decide(table, Judging(rules, terms=ask), zone)
+    numbers, meaning = policy_tuples.decide(table, Judging(rules, terms=ask), zone)
     single = Judging(rules, terms=ask)
-    expected = [single.within((zone,), HERE, "c", 9, [bulk.match(row)]) for row in given]
+    expected = [single.within((zone,), HERE, "c", 9, [policy_tuples.match(row)]) for row in given]
     assert [(one.verdict, one.rule) for one in expected] == [(meaning[n].binding, meaning[n].rule) for n in numbers]
-    counts = bulk.tally(table, Judging(rules, terms=ask), zone)
+    counts = policy_tuples.tally(table, Judging(rules, terms=ask), zone)
     assert Counter((one.verdict, one.rule) for one in expected) == {
         (due.binding, due.rule): many for due, many in counts.items()
     }
@@ -477,4 +480,4 @@ def test_many_rows_come_to_what_each_comes_to(name: str, coded: bool, monkeypatc
 
 def test_no_rows_come_to_nothing() -> None:
     table = pa.Table.from_pylist(rows(1, 1)).slice(0, 0)
-    assert {} == bulk.tally(table, Judging(STRICT), "")
+    assert {} == policy_tuples.tally(table, Judging(STRICT), "")

@@ -13,7 +13,7 @@ from provenance.model import UNKNOWN, Action, Address, Evidence, Grade, Origin, 
 from provenance.policy import ORDER, Judging, Level, Policy, Terms, TermsStatus, Use
 from provenance.policy import zones as places
 from provenance.policy.judge import NO_RULE, UNKNOWN_TERMS
-from tests.policy.facts import COPY, like
+from tests.policy.facts import COPY, HERE, like
 
 TODAY = date(2026, 11, 21)
 
@@ -247,3 +247,14 @@ def test_no_shipped_policy_stops_an_idiom_or_heuristic_evidence(name: str, file:
     judging = Judging(SHIPPED[name], terms=lambda origin, use: Terms(TermsStatus.FORBIDS, ("x",), ("naming",)))
     for weak in ({"grade": Grade.IDIOM}, {"evidence": Evidence.HEURISTIC}):
         assert ORDER.index(verdict(judging, file, **{**facts, **weak})[0]) <= ORDER.index(Action.WARN)
+
+
+def test_no_terms_hold_for_an_idiom_which_is_nobodys_output() -> None:
+    said = Terms(TermsStatus.FORBIDS, ("a.1", "a.2"), ("training-use",), ("a.2",))
+    rules = policy.parse(
+        b"version: 2\nname: n\nrules: [{id: r, action: warn, grade: [copied, idiom], terms: [forbids]}]", "n"
+    )
+    judging = Judging(rules, terms=lambda origin, use: said)
+    copied, idiom = judging(HERE, "c", 9, [like(), like(ingredient="i2", grade=Grade.IDIOM)]).matches
+    assert (("a.1", "a.2"), ("a.2",)) == (copied.clauses, copied.assumed)
+    assert ((), ()) == (idiom.clauses, idiom.assumed)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from provenance.model import Action
 from provenance.policy import Finding
 from provenance.report import github, markdown, text
-from tests.report.test_markdown import OURS, accused, found, hostile, reported, shown, unprintable
+from tests.report.test_markdown import DUE, OURS, WAIVERS, accused, found, hostile, reported, shown, unprintable
 from tests.report.test_text import COPY, FORBIDDEN
 
 DATA = (("\r", "%0D"), ("\n", "%0A"), ("%", "%25"))
@@ -130,3 +130,10 @@ def test_no_name_is_markup_in_the_summary(findings: list[Finding]) -> None:
 def test_no_annotation_says_what_a_match_does_not_prove() -> None:
     every = [found(verdict=action) for action in Action]
     assert [] == FORBIDDEN.findall(github.render(reported(*every), every).decode())
+
+
+def test_the_closing_notice_says_what_is_due_for_the_run_and_names_waivers() -> None:
+    last = github.render(reported(due=DUE, waivers=WAIVERS), []).decode().splitlines()[-1]
+    assert last.startswith("::notice title=clean-room gate::")
+    assert "%0Ablock by much: 5 of 9 texts, more than 1 texts: Ask @all." in last
+    assert "%0Awaived, 2 texts: W-0, until 2027-01-01, by Ada" in last

@@ -11,7 +11,7 @@ from hypothesis import given
 from provenance.model import Action
 from provenance.policy import Finding
 from provenance.report import gitlab
-from tests.report.test_markdown import accused, found, hostile, reported, unprintable
+from tests.report.test_markdown import DUE, accused, found, hostile, reported, unprintable
 from tests.report.test_text import FORBIDDEN, like
 
 
@@ -87,3 +87,13 @@ def test_whatever_the_names_it_is_valid_and_all_of_it_can_be_seen(findings: list
 def test_no_entry_says_what_a_match_does_not_prove() -> None:
     every = [found(verdict=action) for action in Action]
     assert [] == FORBIDDEN.findall(gitlab.render(reported(*every), every).decode())
+
+
+def test_what_is_due_for_the_run_is_an_entry_at_the_first_file() -> None:
+    report = reported(due=DUE)
+    (entry,) = json.loads(gitlab.render(report, []))
+    assert ("much", "blocker", "block by much: 5 of 9 texts, more than 1 texts: Ask @all.") == (
+        entry["check_name"],
+        entry["severity"],
+        entry["description"],
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from html.parser import HTMLParser
 from typing import Any
@@ -14,6 +15,7 @@ from markdown_it import MarkdownIt
 
 from provenance.model import Action, Address, Grade, Match, Similarity
 from provenance.policy import Applied, Finding, Judged, Level, Standing
+from provenance.policy.runs import RunDue
 from provenance.report import markdown, text
 from provenance.report.collect import Report
 from tests.making import CLAUDE
@@ -146,7 +148,7 @@ def test_a_comment_says_the_verdict_what_was_read_and_each_finding() -> None:
         "Texts that match recorded outputs: 1 (block 1).",
         "Policy ours (digest 0123456789ab), index fedcba987654 of 1,234 outputs, recipe p1.k24",
         "Read: files 1, rows 1,500, texts 1,400, tokens 300,000; skipped 0.",
-        "block by no-rival, 1: Ask the desk.",
+        "no-rival says block, 1: Ask the desk.",
         "row 7, messages[2].content",
         "lines 3-9: fragment, copied: 1,060 tokens verified",
         f"recorded as {text.origin(COPY)}",
@@ -256,3 +258,37 @@ def test_no_output_says_what_a_match_does_not_prove() -> None:
         for action in Action
     ]
     assert [] == FORBIDDEN.findall(comment(*every))
+
+
+DUE = [RunDue("much", Action.BLOCK, Level.SOFT, 5, "5 of 9 texts, more than 1 texts", "Ask @all.")]
+WAIVERS = [
+    {
+        "standing": "waived",
+        "waiver": f"W-{number}",
+        "reason": "Ours since 2019, by history.",
+        "basis": "own prior work",
+        "approver": "Ada",
+        "expires": "2027-01-01",
+        "texts": 2,
+    }
+    for number in range(25)
+]
+
+
+def test_what_is_due_for_the_run_and_every_waiver_stand_with_the_verdict_however_long_the_list() -> None:
+    report = reported(*[found(row=row) for row in range(3000)], due=DUE, waivers=WAIVERS, baseline={"todo": 4})
+    written = markdown.render(report, report.findings).decode()
+    assert "@all" not in written
+    page = html.unescape(written)
+    assert "- block by much: 5 of 9 texts, more than 1 texts: Ask @all." in page
+    assert "- waived, 2 texts: W-0, until 2027-01-01, by Ada: Ours since 2019, by history. (own prior work)" in page
+    assert "- and 5 more waivers" in page
+    assert "- in the baseline: todo 4" in page
+    assert len(written) < 65_536
+
+
+def test_a_waiver_on_a_match_that_decides_nothing_is_named_too() -> None:
+    waiver = Applied(Standing.EXPIRED, "W-9", "Ours since 2019.", "licensed", "Ada", "2026-01-01")
+    other = Judged(COPY, Action.WARN, "other", waiver=waiver)
+    finding = found(matches=(Judged(COPY, Action.BLOCK, "no-rival"), other))
+    assert any(line.startswith("waiver expired (W-9, licensed") for line in markdown.aside(finding))

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from provenance.model import Action, Similarity
 from provenance.policy import Applied, Finding, Judged, Level, Standing
 from provenance.report import sarif
-from tests.report.test_markdown import NASTY, accused, found, hostile, names, reported, unprintable
+from tests.report.test_markdown import DUE, NASTY, WAIVERS, accused, found, hostile, names, reported, unprintable
 from tests.report.test_text import COPY, FORBIDDEN, like
 
 SCHEMA_DIGEST = "c3b4bb2d6093897483348925aaa73af03b3e3f4bd4ca38cef26dcb4212a2682e"
@@ -226,3 +226,15 @@ def test_whatever_the_names_it_is_valid_and_all_of_it_can_be_seen(findings: list
 def test_no_result_says_what_a_match_does_not_prove() -> None:
     every = [found(like(similarity=similarity), verdict=action) for similarity in Similarity for action in Action]
     assert [] == FORBIDDEN.findall(sarif.render(reported(*every), every).decode())
+
+
+def test_what_is_due_for_the_run_is_a_notification_and_waivers_and_digests_are_properties() -> None:
+    judged = {"policy": "p", "all": "a", "day": "2026-11-21"}
+    run = rendered(found(), due=DUE, waivers=WAIVERS, judged=judged, baseline={"todo": 4})
+    (said,) = run["invocations"][0]["toolExecutionNotifications"]
+    assert ("error", "block by much: 5 of 9 texts, more than 1 texts: Ask @all.") == (
+        said["level"],
+        said["message"]["text"],
+    )
+    known = run["properties"]
+    assert (25, judged, {"todo": 4}) == (len(known["waivers"]), known["judged"], known["baseline"])

@@ -183,7 +183,7 @@ def test_the_summary_names_skipped_rows_unread_columns_and_the_rules_that_decide
         "  skipped, not JSON: 3",
         "  warn by the policy's default for skipped rows: unread is not clean",
         "texts that match recorded outputs: 1 (block 1)",
-        "  block by no-rival, 1: Ask the desk.",
+        "  no-rival says block, 1 text: Ask the desk.",
     ] == list(text.summary(said))[2:]
 
 
@@ -226,6 +226,37 @@ def test_no_report_says_what_a_match_does_not_prove() -> None:
 @pytest.mark.parametrize("module", ["policy/schema.py", "policy/judge.py", "report/collect.py", "report/text.py"])
 def test_no_module_that_speaks_of_matches_has_such_a_word(module: str) -> None:
     assert [] == FORBIDDEN.findall((Path(provenance.__file__).parent / module).read_text())
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("::error file=x::y", "\\x3a:error file=x::y"),
+        ("  ::set-output name=a::b", "  \\x3a:set-output name=a::b"),
+        ("a ##[error]b", "a \\x23#[error]b"),
+        ("##[group]", "\\x23#[group]"),
+        ("std::vector ## [x]", "std::vector ## [x]"),
+    ],
+)
+def test_no_name_is_a_command_to_a_runner_that_reads_the_log(name: str, shown: str) -> None:
+    assert shown == text.plain(name)
+
+
+def test_clauses_that_could_only_apply_are_told_from_those_that_do() -> None:
+    both = Judged(COPY, Action.BLOCK, "r", clauses=("a.1", "a.2", "a.3"), assumed=("a.2", "a.3"))
+    assert "; terms in force: a.1; terms that could apply, channel or plan not recorded: a.2, a.3" == text.terms(both)
+    sure = Judged(COPY, Action.BLOCK, "r", clauses=("a.1", "a.2", "a.3", "a.4", "a.5"))
+    assert "; terms in force: a.1, a.2, a.3 and 2 more" == text.terms(sure)
+
+
+def test_the_summary_says_what_the_judgement_rests_on() -> None:
+    digests = {"policy": "1" * 32, "waivers": "2" * 32, "baseline": "", "registry": "3" * 32, "index": "4" * 32}
+    judged = digests | {"all": "5" * 32, "day": "2026-11-21", "use": "sft", "team": ""}
+    wanted = (
+        "judged as of 2026-11-21, use sft; digest 555555555555 of policy 111111111111 waivers 222222222222 "
+        "registry 333333333333 index 444444444444"
+    )
+    assert wanted in list(text.summary(report(judged=judged)))
 
 
 def test_missed_captures_are_said() -> None:
