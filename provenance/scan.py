@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,6 +148,7 @@ def share(
     mine = dict(list(ids.items())[first - 1 :: step])
     with files.locked(out / f"lock-{first}-of-{step}", wait=False):
         with files.locked(out / "lock"):
+            _check_others(out, ids, out / f"lock-{first}-of-{step}")
             parts = _prepare(out, key, ids, set(mine))
         todo = {name: unit for name, unit in mine.items() if not (parts / f"{name}.parquet").exists()}
         index.settle(sum(unit.size for unit in todo.values()))
@@ -175,8 +177,37 @@ def _plan(
     return found, plan, key, {_unit_id(unit, key): unit for unit in plan.units}
 
 
+def _planned(out: Path) -> set[str]:
+    """The ids of the units that a folder's plan has; none where there is no plan."""
+    try:
+        return set(msgspec.json.decode((out / "plan.json").read_bytes())["units"])
+    except (OSError, msgspec.DecodeError, KeyError, TypeError):
+        return set()
+
+
+def _check_others(out: Path, ids: dict[str, WorkUnit], mine: Path) -> None:
+    """Refuse a folder in which another shard is at work on another question: its parts would be taken away."""
+    if _planned(out) in (set(), set(ids)):
+        return
+    for lock in set(out.glob("lock-*")) - {mine}:
+        try:
+            with files.locked(lock, wait=False):
+                pass
+        except StoreError as error:
+            raise StoreError(f"{out}: another shard is at work here on another plan ({SAME})") from error
+
+
+SAME = "shards need the same names, sizes and times of change of files, index, options and tool"
+
+
 def _gather(parts: Path, ids: dict[str, WorkUnit], others: Sequence[Path]) -> None:
-    """Copy the parts of this run that other folders have: shards that were scanned elsewhere."""
+    """Copy the parts of this run that other folders have: shards that were scanned elsewhere.
+
+    StoreError for a folder whose plan has none of them.
+    """
+    for other in others:
+        if ids and not _planned(other) & set(ids):
+            raise StoreError(f"{other}: holds nothing of this scan ({SAME})")
     for name in ids:
         target = parts / f"{name}.parquet"
         source = next((place for other in others if (place := other / "parts" / target.name).exists()), None)
@@ -250,6 +281,7 @@ def scan_unit(
         batches = dataset.read(unit)
         rows: list[dict[str, Any]] = list(_of_file(unit))
         totals["declared"] += len(rows)
+        names: list[str] = []
         for batch in batches:
             if stop.is_set():
                 raise Interrupted
@@ -265,11 +297,21 @@ def scan_unit(
                 totals["texts"] += len(texts.rows)
                 totals["size"] += int(texts.offsets[-1] - texts.offsets[0]) if len(texts.rows) else 0
                 totals["tokens"] += count
-                for hit in _with_declared(texts, found, named.get(number, {})):
+                names += texts.names
+                beside = named.get(number, {})
+                order: list[int] = []
+                before = len(rows)
+                for hit in _with_declared(texts, found, beside):
                     declared = sum(each.similarity is Similarity.NONE for each in hit.matches)
                     matched += len(hit.matches) > declared
                     totals["declared"] += declared > 0
                     rows.extend(_rows(texts, hit))
+                    order += [hit.unit] * len(hit.matches)
+                if beside:
+                    writer.write_table(pa.Table.from_pylist(rows[:before], schema))
+                    writer.write_table(_in_order(pa.Table.from_pylist(rows[before:], schema), order, texts, beside))
+                    totals["declared"] += len(beside)
+                    rows = []
                 if len(rows) > ROWS_A_WRITE:
                     writer.write_table(pa.Table.from_pylist(rows, schema))
                     rows = []
@@ -282,30 +324,66 @@ def scan_unit(
                 f"{unit.file}: {receipt.rows} rows read, its footer promises {unit.rows} (the file is damaged)"
             )
         writer.add_key_value_metadata({"provenance.receipt": msgspec.json.encode(receipt).decode()})
+        if names:
+            writer.add_key_value_metadata({"provenance.files": msgspec.json.encode(names).decode()})
     return receipt
 
 
 def _with_declared(
     texts: dataset.Texts, found: Iterator[matching.Found], named: dict[int, signals.Signal]
 ) -> Iterator[matching.Found]:
-    """The texts that match anything, declare themselves, or are named by the columns beside them, in order."""
+    """The texts that match anything or declare themselves, in order, with what the columns beside them say.
+
+    These leave ``named``: what stays in it are the texts that are named by the columns beside them, and no more.
+    """
     view = memoryview(texts.data)
+
+    def with_named(unit: int, tokens: int, matches: tuple[Match, ...]) -> matching.Found:
+        signal = named.pop(unit, None)
+        if signal is not None:
+            text = bytes(view[int(texts.offsets[unit]) : int(texts.offsets[unit + 1])])
+            matches += (signals.as_match(signal._replace(end=len(text)), text),)
+        return matching.Found(unit, tokens, matches)
+
     waiting: deque[matching.Found] = deque()
-    for unit in sorted({*signals.candidates(texts.data, texts.offsets), *named}):
+    for unit in signals.candidates(texts.data, texts.offsets):
         text = bytes(view[int(texts.offsets[unit]) : int(texts.offsets[unit + 1])])
         matches = signals.matches(text)
-        if unit in named:
-            matches += (signals.as_match(named[unit]._replace(end=len(text)), text),)
         if matches:
             waiting.append(matching.Found(unit, fingerprint.outline(text).tokens, matches))
     for one in found:
         while waiting and waiting[0].unit < one.unit:
-            yield waiting.popleft()
-        if waiting and waiting[0].unit == one.unit:
-            yield one._replace(matches=one.matches + waiting.popleft().matches)
-        else:
-            yield one
-    yield from waiting
+            yield with_named(*waiting.popleft())
+        more = waiting.popleft().matches if waiting and waiting[0].unit == one.unit else ()
+        yield with_named(one.unit, one.tokens, one.matches + more)
+    for one in waiting:
+        yield with_named(*one)
+
+
+def _in_order(rows: pa.Table, order: list[int], texts: dataset.Texts, named: dict[int, signals.Signal]) -> pa.Table:
+    """Rows of texts by their numbers, and a row for each text that only the columns beside it declare."""
+    import numpy as np
+    import pyarrow as pa
+
+    units = sorted(named)
+    view = memoryview(texts.data)
+    known = {signal: code for code, signal in enumerate(dict.fromkeys(named.values()))}
+    facts = [_facts(signals.as_match(signal, b"")) for signal in known]
+    same = pa.Table.from_pylist(facts, rows.schema).take([known[named[unit]] for unit in units])
+    own: dict[str, list[Any]] = {
+        name: [] for name in ("row", "field", "content", "unit_tokens", "start", "end", "first_line", "last_line")
+    }
+    for unit in units:
+        text = bytes(view[int(texts.offsets[unit]) : int(texts.offsets[unit + 1])])
+        about, lines = fingerprint.outline(text), text.count(b"\n")
+        row, field = int(texts.rows[unit]), dataset.field_of(texts, unit)
+        values = (row, field, about.digest.hex(), about.tokens, 0, len(text), 1, lines + 1)
+        for column, value in zip(own.values(), values, strict=True):
+            column.append(value)
+    for name, values_ in own.items():
+        place = rows.schema.get_field_index(name)
+        same = same.set_column(place, rows.schema.field(place), pa.array(values_, rows.schema.field(place).type))
+    return pa.concat_tables([rows, same]).take(np.argsort([*order, *units], kind="stable"))
 
 
 def _of_file(unit: WorkUnit) -> Iterator[dict[str, Any]]:
@@ -463,6 +541,26 @@ def read_receipt(part: Path) -> Receipt:
         raise StoreError(f"{part}: not a finished part ({error}); remove it and scan again") from error
 
 
+def texts_by_file(out: Path, scan: Scan) -> Iterator[tuple[str, int]]:
+    """Every file that was read, as addresses name it, with the number of its texts; each file of a tree by itself.
+
+    A file comes once for each of its units. Parts written before the files were named give a tree as one.
+    """
+    import pyarrow.parquet as pq
+
+    for done in scan.units:
+        names = b"[]"
+        if done.file.endswith("/"):
+            part = out / "parts" / f"{done.receipt.unit}.parquet"
+            read_receipt(part)
+            names = (pq.ParquetFile(part).metadata.metadata or {}).get(b"provenance.files", names)
+        files_ = msgspec.json.decode(names, type=list[str])
+        for name in files_:
+            yield dataset.address_of(done.file, name)[0], 1
+        if len(files_) < done.receipt.texts:
+            yield done.file, done.receipt.texts - len(files_)
+
+
 def load(out: Path) -> Scan:
     """A finished scan; StoreError where there is none or it was not finished."""
     try:
@@ -492,11 +590,11 @@ def read(out: Path, scan: Scan) -> Iterator[Hit | Skipped]:
         open_: Hit | None = None
         try:
             for batch in pq.ParquetFile(part).iter_batches(batch_size=ROWS_A_WRITE):
-                for row in batch.to_pylist():
-                    if row["reason"] is not None:
-                        yield Skipped(row["where"], row["reason"])
+                for where, reason, *facts in zip(*(batch[name].to_pylist() for name in _COLUMNS), strict=True):
+                    if reason is not None:
+                        yield Skipped(where, reason)
                         continue
-                    hit = _hit(row, done)
+                    hit = _hit(facts, done)
                     if open_ is not None and open_.address == hit.address:
                         open_ = msgspec.structs.replace(open_, matches=open_.matches + hit.matches)
                     else:
@@ -509,9 +607,23 @@ def read(out: Path, scan: Scan) -> Iterator[Hit | Skipped]:
             yield open_
 
 
-def _hit(row: dict[str, Any], done: Done) -> Hit:
-    origin = {one.name: row[one.name] for one in msgspec.structs.fields(Origin)}
-    facts = {one.name: row[one.name] for one in msgspec.structs.fields(Match) if one.name != "origin"}
-    file, field = dataset.address_of(done.file, row["field"])
-    address = Address(file, done.first_row + row["row"], field)
-    return Hit(address, row["content"], row["unit_tokens"], (msgspec.convert(facts | {"origin": origin}, Match),))
+_ORIGIN = Origin.__struct_fields__
+_FACTS = tuple(name for name in Match.__struct_fields__ if name != "origin")
+_HEAD = ("row", "field", "content", "unit_tokens")
+_COLUMNS = ("where", "reason", *_HEAD, *_ORIGIN, *_FACTS)
+
+
+def _hit(row: list[Any], done: Done) -> Hit:
+    """A row of a part, its columns as ``_COLUMNS`` has them behind the first two."""
+    number, field, content, tokens = row[: len(_HEAD)]
+    first = len(_HEAD) + len(_ORIGIN)
+    file, field = dataset.address_of(done.file, field)
+    match = msgspec.convert(
+        dict(zip(_FACTS, row[first:], strict=True), origin=_origin(tuple(row[len(_HEAD) : first]))), Match
+    )
+    return Hit(Address(file, done.first_row + number, field), content, tokens, (match,))
+
+
+@lru_cache(1 << 12)
+def _origin(values: tuple[Any, ...]) -> Origin:
+    return msgspec.convert(dict(zip(_ORIGIN, values, strict=True)), Origin)

@@ -7,10 +7,14 @@ nothing else. ``split.json`` says so, and ``_SUCCESS`` stands only beside a whol
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +23,9 @@ import msgspec
 from provenance import dataset, files, scan
 from provenance.errors import DatasetError, StoreError
 from provenance.model import Action
+from provenance.policy.baseline import Disposition
+from provenance.policy.findings import Standing
+from provenance.policy.schema import Level
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +35,12 @@ FORMAT = 1
 HELD = (Action.QUARANTINE, Action.BLOCK)
 CLEAN, QUARANTINED = "clean", "quarantined"
 READ_ROWS = 1 << 16
+MOST_JOBS = 8
+"""Files that are split at a time: of Parquet each may hold a row group."""
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""What is wrong with the place to write to, and not with a file of the dataset."""
 
 
 class FileSplit(msgspec.Struct, frozen=True):
@@ -59,34 +72,141 @@ class Split(msgspec.Struct, frozen=True):
     files: tuple[FileSplit, ...]
 
 
-def split(run: Path, out: Path, progress: Callable[[str, int, int], None] | None = None) -> Split:
+class Interrupted(Exception):
+    """A file was asked to stop; nothing of it is kept."""
+
+
+def split(
+    run: Path,
+    out: Path,
+    progress: Callable[[int, int, int], None] = lambda done, all_, held: None,
+    jobs: int = 1,
+) -> Split:
     """Split the dataset of a judged scan, or go on where a split was cut off.
 
-    ``progress`` is told the file, the files done and all files. Raises StoreError for a scan that was not judged or a
-    folder that is not fit, DatasetError for a file that has changed or does not come back row for row.
+    ``progress`` is told the bytes done (each file is written and then compared), the bytes in all, and the rows held
+    back. Raises StoreError for a scan that was not judged or a folder that is not fit, DatasetError, after the others
+    are done, for files that have changed or do not come back row for row.
     """
     done = scan.load(run)
     held_if_skipped, key = _judged(run)
     names = _names(done.files)
     stamps = _stamps(run)
-    _check_place(out, done.files)
+    check_place(out, done.files)
     with files.locked(out / "lock", wait=False):
         finished = _prepare(out, key)
         if finished is not None:
             return finished
-        receipts: list[FileSplit] = []
-        groups = _held(run, done, held_if_skipped)
-        for number, (file, rows) in enumerate(groups):
-            if progress is not None:
-                progress(file, number, len(done.files))
-            receipt = out / "receipts" / f"{number}.json"
-            if receipt.exists():
-                receipts.append(msgspec.json.decode(receipt.read_bytes(), type=FileSplit))
-                continue
-            receipts.append(_split_file(file, names[file], stamps.get(file), rows, out))
-            with files.replacing(receipt) as written:
-                written.write(msgspec.json.encode(receipts[-1]))
+        meter = _Meter(done, progress)
+        receipts, troubles = _split_all(
+            _held(run, done, held_if_skipped),
+            lambda number, file, rows: _receipt(number, file, names[file], stamps.get(file), rows, out, meter),
+            meter.stop,
+            min(jobs, MOST_JOBS),
+        )
+        if troubles:
+            raise DatasetError("\n".join(troubles))
         return _finish(out, key, receipts)
+
+
+class _Meter:
+    """Adds up the progress of several threads: bytes of files, of which each is gone through twice."""
+
+    def __init__(self, done: scan.Scan, tell: Callable[[int, int, int], None]) -> None:
+        self.rows: dict[str, int] = {}
+        for unit in done.units:
+            self.rows[unit.file] = self.rows.get(unit.file, 0) + unit.receipt.rows
+        self.sizes = {file: _size(file) for file in done.files}
+        self.all = sum(self.sizes.values())
+        self.done = 0.0
+        self.held = 0
+        self.tell = tell
+        self.lock = threading.Lock()
+        self.stop = threading.Event()
+
+    def of(self, file: str, held: int) -> Callable[[float], None]:
+        """What takes the rows gone by of one file, twice as many in all; it raises Interrupted when all shall stop."""
+        size, rows, before = self.sizes[file], 2 * self.rows.get(file, 0), 0.0
+
+        def reach(gone: float) -> None:
+            nonlocal before
+            if self.stop.is_set():
+                raise Interrupted
+            share = min(1.0, gone / rows) if rows else 1.0
+            with self.lock:
+                self.done += size * (share - before)
+                self.held += held if share == 1.0 > before else 0
+                before = share
+                self.tell(int(self.done), self.all, self.held)
+
+        return reach
+
+
+def _size(file: str) -> int:
+    from provenance.dataset import trees
+
+    try:
+        return sum(entry.size for entry in trees.listing(file))
+    except OSError:
+        return 0  # said when it is split
+
+
+def _split_all(
+    groups: Iterator[tuple[str, NDArray[np.int64]]],
+    act: Callable[[int, str, NDArray[np.int64]], FileSplit],
+    stop: threading.Event,
+    jobs: int,
+) -> tuple[list[FileSplit], list[str]]:
+    """Every file's receipt in order, made on ``jobs`` threads, and what went wrong with any."""
+    receipts: list[FileSplit] = []
+    troubles: list[str] = []
+    running: deque[Future[FileSplit]] = deque()
+
+    def take() -> None:
+        try:
+            receipts.append(running.popleft().result())
+        except DatasetError as error:
+            troubles.append(str(error))
+
+    pool = ThreadPoolExecutor(max_workers=jobs)
+    try:
+        for number, (file, rows) in enumerate(groups):
+            running.append(pool.submit(act, number, file, rows))
+            if len(running) > 4 * jobs:
+                take()
+        while running:
+            take()
+    finally:
+        stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+    return receipts, troubles
+
+
+def _receipt(
+    number: int,
+    file: str,
+    name: str,
+    planned: tuple[str, str] | None,
+    held: NDArray[np.int64],
+    out: Path,
+    meter: _Meter,
+) -> FileSplit:
+    """What a file's receipt says; it is split where it has none."""
+    reach = meter.of(file, len(held))
+    place = out / "receipts" / f"{number}.json"
+    if place.exists():
+        done = msgspec.json.decode(place.read_bytes(), type=FileSplit)
+    else:
+        work = out / "work" / str(number)
+        work.mkdir()
+        try:
+            done = _split_file(file, name, planned, held, out, work, reach)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        with files.replacing(place) as written:
+            written.write(msgspec.json.encode(done))
+    reach(float("inf"))
+    return done
 
 
 def _judged(run: Path) -> tuple[bool, str]:
@@ -126,8 +246,8 @@ def _names(inputs: Iterable[str]) -> dict[str, str]:
     }
 
 
-def _check_place(out: Path, inputs: Iterable[str]) -> None:
-    """Refuse a folder that is of the input, or that holds something else than a split."""
+def check_place(out: Path, inputs: Iterable[str]) -> None:
+    """StoreError for a folder that is of the input (files; a folder ends in ``/``) or that holds something else."""
     place = out.resolve()
     for file in inputs:
         path = Path(file).resolve()
@@ -192,15 +312,20 @@ def _addresses(file: str) -> set[str]:
 
 
 def _stopped(run: Path) -> Iterator[tuple[str, int]]:
-    """File and row of each finding that is held back, in the dataset's order."""
+    """File and row of each finding that is held back (``policy.held``, column by column), in the dataset's order."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     held = pa.array([str(action) for action in HELD])
+    uncleared = pa.array([str(Disposition.TODO), str(Disposition.REMOVE)])
+    columns = ["file", "row", "verdict", "baseline", "level", "standing", "would"]
     with pq.ParquetFile(run / "findings.parquet") as findings:
-        for batch in findings.iter_batches(READ_ROWS, columns=["file", "row", "verdict"]):
-            stopped = batch.filter(pc.is_in(batch["verdict"], held))
+        for batch in findings.iter_batches(READ_ROWS, columns=columns):
+            by_rule = pc.and_(pc.is_in(batch["would"], held), pc.equal(batch["level"], str(Level.SOFT)))
+            covered = pc.and_(by_rule, pc.not_equal(batch["standing"], str(Standing.WAIVED)))
+            waiting = pc.and_(pc.is_in(batch["baseline"], uncleared), covered)
+            stopped = batch.filter(pc.or_(pc.is_in(batch["verdict"], held), waiting))
             yield from zip(stopped["file"].to_pylist(), stopped["row"].to_pylist(), strict=True)
 
 
@@ -214,30 +339,50 @@ def _skipped(run: Path, unit: scan.Done) -> Iterator[int]:
                     yield unit.first_row + row
 
 
-def _split_file(file: str, name: str, planned: tuple[str, str] | None, held: NDArray[np.int64], out: Path) -> FileSplit:
+def _split_file(
+    file: str,
+    name: str,
+    planned: tuple[str, str] | None,
+    held: NDArray[np.int64],
+    out: Path,
+    work: Path,
+    reach: Callable[[float], None],
+) -> FileSplit:
     file_format, stamp = planned or (dataset.format_of(file), "")
     if stamp and dataset.stamp_of(file, file_format) != stamp:
         raise DatasetError(f"{file}: changed since it was scanned (scan it again)")
     targets = (out / CLEAN / name, out / QUARANTINED / name)
     if file_format == "text":
-        return _split_tree(file, name, held, targets, out / "work")
-    written = (out / "work" / CLEAN, out / "work" / QUARANTINED)
+        return _split_tree(file, name, held, targets, work, reach)
+    written = (work / CLEAN, work / QUARANTINED)
     module = dataset.module_of(file_format)
-    is_held = _mask(held)
+    is_held, rows = _mask(held), 0
+
+    def chosen(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        nonlocal rows
+        rows = max(rows, int(numbers.max(initial=-1)) + 1)
+        reach(rows)
+        return is_held(numbers)
+
     try:
         with written[0].open("wb") as clean, written[1].open("wb") as away:
             if hasattr(module, "pieces"):
-                _write_pieces(file, module, is_held, clean, away)
+                _write_pieces(file, module, chosen, clean, away)
             else:
-                module.split(file, is_held, clean, away)
+                module.split(file, chosen, clean, away)
             for sink in (clean, away):
                 sink.flush()
                 os.fsync(sink.fileno())
         digests = [_digests(module, str(path), file) for path in (Path(file), *written)]
+        digests[0] = _told(digests[0], rows, reach)
         counts = _compared(file, is_held, *digests)
         if not hasattr(module, "pieces") and {module.form_of(str(path)) for path in written} != {module.form_of(file)}:
             raise DatasetError(f"{file}: cannot be split, for its schema would not come back (write it again)")
+        if stamp and dataset.stamp_of(file, file_format) != stamp:
+            raise DatasetError(f"{file}: changed while it was split (scan it again)")
     except _broken() as error:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise
         raise DatasetError(f"{file}: cannot be split: {error} (copy or write the file again)") from error
     for path, target in zip(written, targets, strict=True):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -298,6 +443,12 @@ def _digests(module: Any, file: str, like: str) -> Digests:
     for rows, parts in module.pieces(file, like):
         words = np.frombuffer(b"".join([digest(part) for part in parts]), np.uint64).reshape(len(parts), 2)
         yield np.array(rows, np.int64), words
+
+
+def _told(digests: Digests, before: int, reach: Callable[[float], None]) -> Digests:
+    for rows, words in digests:
+        reach(before + max(0, int(rows.max(initial=-1)) + 1))
+        yield rows, words
 
 
 class _Stream:
@@ -361,7 +512,14 @@ def _compared(
     return sum(counts), counts[0], counts[1], whole.hexdigest(), clean_digest, held_digest
 
 
-def _split_tree(file: str, name: str, held: NDArray[np.int64], targets: tuple[Path, Path], work: Path) -> FileSplit:
+def _split_tree(
+    file: str,
+    name: str,
+    held: NDArray[np.int64],
+    targets: tuple[Path, Path],
+    work: Path,
+    reach: Callable[[float], None],
+) -> FileSplit:
     """Copy the files and read them back: each is in its folder, and in no other."""
     from provenance.dataset import trees, units
 
@@ -370,6 +528,7 @@ def _split_tree(file: str, name: str, held: NDArray[np.int64], targets: tuple[Pa
     sums = [hashlib.sha256() for _ in range(3)]
     counts = [0, 0]
     for row, entry in enumerate(entries):
+        reach(2 * row)
         if entry.problem:
             continue
         side = int(row in away)
@@ -382,6 +541,8 @@ def _split_tree(file: str, name: str, held: NDArray[np.int64], targets: tuple[Pa
             digest = trees.digest_of(source)
             same = trees.digest_of(str(target)) == digest
         except OSError as error:
+            if error.errno in NO_ROOM:
+                raise
             raise DatasetError(f"{source}: cannot be copied: {error.strerror or error} (make it readable)") from error
         if not same or os.path.lexists(other):
             raise DatasetError(f"{source}: does not come back as it was (did it change? scan it again)")

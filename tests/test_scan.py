@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from provenance import scan
+from provenance import fingerprint, scan
 from provenance.errors import DatasetError, StoreError
 from provenance.index import Index
 from provenance.model import Similarity, Skipped
@@ -251,3 +251,39 @@ def test_a_scan_made_before_there_were_declarations_is_read(tmp_path: Path, inde
     file.write_text(json.dumps(old))
     assert (8, 0) == (scan.load(tmp_path / "out").total("matched"), scan.load(tmp_path / "out").total("declared"))
     assert [] == declared_of(tmp_path / "out")
+
+
+def test_texts_are_counted_by_file_in_trees_too(tmp_path: Path, index: Index) -> None:
+    (tmp_path / "d" / "src").mkdir(parents=True)
+    (tmp_path / "d" / "README.md").write_text("card")
+    (tmp_path / "d" / "src" / "a.py").write_text(OUTPUT)
+    (tmp_path / "d" / "src" / "logo.png").write_bytes(b"\x89PNG")
+    jsonl(tmp_path / "d" / "rows.jsonl", 3)
+    done = scan.run([str(tmp_path / "d")], index, tmp_path / "out")
+    folder = f"{tmp_path}/d"
+    assert {f"{folder}/rows.jsonl": 12, f"{folder}/README.md": 1, f"{folder}/src/a.py": 1} == dict(
+        scan.texts_by_file(tmp_path / "out", done)
+    )
+
+
+def test_declared_and_matched_texts_of_a_column_stand_in_their_order(tmp_path: Path, index: Index) -> None:
+    rows = [
+        {"model": None if n == 4 else "gpt-4-0613", "response": OUTPUT if n in (2, 4, 5) else f"So {n}.\nYes."}
+        for n in range(8)
+    ]
+    (tmp_path / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = scan.run([str(tmp_path / "d.jsonl")], index, tmp_path / "out")
+    hits = [hit for hit in scan.read(tmp_path / "out", done) if not isinstance(hit, Skipped)]
+    assert list(range(8)) == [hit.address.row for hit in hits]
+    assert (7, 3) == (done.total("declared"), done.total("matched"))
+    for hit in hits:
+        text = rows[hit.address.row]["response"] or ""
+        expected = {Similarity.NONE} if hit.address.row != 4 else set[Similarity]()
+        expected |= {Similarity.EXACT} if text == OUTPUT else set[Similarity]()
+        assert expected == {one.similarity for one in hit.matches}
+        for one in hit.matches:
+            if one.similarity is Similarity.NONE:
+                assert (0, len(text), 1, text.count("\n") + 1) == (one.start, one.end, one.first_line, one.last_line)
+                assert ("openai", "gpt-4-0613") == (one.origin.provider, one.origin.model)
+        about = fingerprint.outline(text.encode())
+        assert (about.digest.hex(), about.tokens) == (hit.content, hit.tokens)

@@ -26,6 +26,7 @@ from provenance import policy, scan, splitting
 from provenance.dataset import columns, packing
 from provenance.errors import DatasetError, StoreError
 from provenance.index import Index
+from provenance.policy.baseline import Disposition, Entry
 from provenance.report import collect
 from tests.making import code, ingredient, opened
 
@@ -75,6 +76,58 @@ def test_parquet_keeps_schema_metadata_codecs_and_row_groups(tmp_path: Path, ind
             assert (one.path_in_schema, one.compression) == (other.path_in_schema, other.compression)
         assert part.read()["n"].to_pylist() == [n for n in range(30) if (n in HELD) == chosen]
     assert (tmp_path / "out" / "_SUCCESS").exists()
+
+
+def test_parquet_keeps_sorting_statistics_page_index_and_encodings(tmp_path: Path, index: Index) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(
+        pa.table({"n": range(30), "text": TEXTS, "score": [n / 3 for n in range(30)]}),
+        path,
+        use_dictionary=False,
+        column_encoding={"n": "DELTA_BINARY_PACKED", "text": "DELTA_BYTE_ARRAY", "score": "BYTE_STREAM_SPLIT"},
+        sorting_columns=[pq.SortingColumn(0, descending=True)],
+        write_page_index=True,
+        write_statistics=["n"],
+    )
+    splitting.split(judged(index, tmp_path / "run", path), tmp_path / "out")
+    whole, *parts = (
+        pq.ParquetFile(one).metadata.row_group(0)
+        for one in (path, tmp_path / "out" / "clean" / "t.parquet", tmp_path / "out" / "quarantined" / "t.parquet")
+    )
+    for part in parts:
+        assert whole.sorting_columns == part.sorting_columns
+        for number in range(3):
+            one, other = whole.column(number), part.column(number)
+            for name in ("encodings", "is_stats_set", "has_column_index", "has_offset_index", "has_dictionary_page"):
+                assert getattr(one, name) == getattr(other, name), (number, name)
+
+
+@pytest.mark.parametrize("form", ["parquet", "stream", "file"])
+@pytest.mark.parametrize("kind", [pa.string_view(), pa.binary_view(), None])
+def test_columns_that_arrow_cannot_filter_are_split_too(
+    tmp_path: Path, index: Index, form: str, kind: pa.DataType | None
+) -> None:
+    texts = pa.array(TEXTS).cast(kind) if kind is not None else pa.array(TEXTS)
+    if kind is None:
+        if form == "parquet":
+            pytest.skip("Parquet has no run-end encoding")
+        texts = pa.RunEndEncodedArray.from_arrays(pa.array(range(1, 31), pa.int32()), texts)
+    table = pa.table({"text": texts, "n": range(30)})
+    path = tmp_path / f"t.{'parquet' if form == 'parquet' else 'arrow'}"
+    if form == "parquet":
+        pq.write_table(table, path)
+    else:
+        new = pa.ipc.new_stream if form == "stream" else pa.ipc.new_file
+        with path.open("wb") as sink, new(sink, table.schema) as writer:
+            writer.write_table(table, max_chunksize=7)
+    done = splitting.split(judged(index, tmp_path / "run", path), tmp_path / "out")
+    assert (30, 4) == (done.rows, done.quarantined)
+    kept = tmp_path / "out" / "quarantined" / path.name
+    if form == "parquet":
+        assert sorted(HELD) == pq.read_table(kept)["n"].to_pylist()
+    else:
+        read = pa.ipc.open_stream if form == "stream" else pa.ipc.open_file
+        assert sorted(HELD) == read(kept.read_bytes()).read_all()["n"].to_pylist()
 
 
 @pytest.mark.parametrize("compression", [None, "zstd", "lz4"])
@@ -290,6 +343,79 @@ def test_a_split_that_was_killed_goes_on_and_never_looks_whole(tmp_path: Path, i
     assert kept == {path: path.stat().st_mtime_ns for path in kept}
     whole = splitting.split(run, tmp_path / "whole")
     assert whole == done
+
+
+@pytest.mark.parametrize(("disposition", "held"), [("todo", 4), ("remove", 4), ("accepted", 0), ("false-positive", 0)])
+def test_what_a_baseline_says_is_to_go_is_held_though_it_fails_no_run(
+    tmp_path: Path, index: Index, disposition: str, held: int
+) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(b"".join(jsonl()))
+    run = judged(index, tmp_path / "run", path)
+    found = json.loads((run / "report.json").read_bytes())["findings"][0]
+    entry = Entry(found["id"], Disposition(disposition), "", ())
+    rules = policy.load("clean-room")
+    report = collect.collect(run, rules, judge=policy.Judging(rules.policy, baseline={found["id"]: entry}))
+    assert not policy.fails(report.verdict)
+    done = splitting.split(run, tmp_path / "out")
+    assert (30 - held, held) == (done.clean, done.quarantined)
+
+
+def test_several_threads_split_as_one_does_and_tell_how_far_they_are(tmp_path: Path, index: Index) -> None:
+    (tmp_path / "d").mkdir()
+    for number in range(9):
+        (tmp_path / "d" / f"t{number}.jsonl").write_bytes(b"".join(jsonl()))
+        pq.write_table(table(), tmp_path / "d" / f"t{number}.parquet", row_group_size=7)
+    (tmp_path / "d" / "a.txt").write_text(OUTPUT)
+    run = judged(index, tmp_path / "run", tmp_path / "d")
+    told: list[tuple[int, int, int]] = []
+    one = splitting.split(run, tmp_path / "one", lambda *how_far: told.append(how_far))
+    several = splitting.split(run, tmp_path / "several", jobs=5)
+    assert one == several
+    for path in (tmp_path / "one").rglob("*"):
+        if path.is_file() and path.suffix in (".jsonl", ".parquet", ".txt"):
+            assert path.read_bytes() == (tmp_path / "several" / path.relative_to(tmp_path / "one")).read_bytes()
+    size = sum(path.stat().st_size for path in (tmp_path / "d").iterdir())
+    assert told == sorted(told)
+    assert {size} == {all_ for _, all_, _ in told}
+    assert told[-1][0] == pytest.approx(size, abs=1)
+    assert told[-1][2] == one.quarantined == 9 * 8 + 1
+
+
+def test_one_file_that_cannot_be_split_is_named_and_the_others_are_done(tmp_path: Path, index: Index) -> None:
+    (tmp_path / "d").mkdir()
+    for number in range(4):
+        (tmp_path / "d" / f"t{number}.jsonl").write_bytes(b"".join(jsonl()))
+    run, out = judged(index, tmp_path / "run", tmp_path / "d"), tmp_path / "out"
+    content = (tmp_path / "d" / "t1.jsonl").read_bytes()
+    before = (tmp_path / "d" / "t1.jsonl").stat().st_mtime_ns
+    (tmp_path / "d" / "t1.jsonl").write_bytes(content[:-40])
+    with pytest.raises(DatasetError, match=r"t1\.jsonl: changed since it was scanned"):
+        splitting.split(run, out, jobs=2)
+    assert {"0.json", "2.json", "3.json"} == set(os.listdir(out / "receipts"))
+    assert not (out / "_SUCCESS").exists()
+    (tmp_path / "d" / "t1.jsonl").write_bytes(content)
+    os.utime(tmp_path / "d" / "t1.jsonl", ns=(before, before))
+    assert 16 == splitting.split(run, out, jobs=2).quarantined
+
+
+@pytest.mark.parametrize("packing", ["", "gzip", "utf-16"])
+def test_a_line_longer_than_any_that_is_read_is_split_in_pieces(
+    tmp_path: Path, index: Index, monkeypatch: pytest.MonkeyPatch, packing: str
+) -> None:
+    monkeypatch.setattr("provenance.dataset.rows.MAX_LINE", 1000)
+    lines = [*jsonl()[:6], ('{"text": "' + "é" * 3000 + '"}\n').encode(), *jsonl()[6:12]]
+    content = b"".join(lines)
+    path = tmp_path / "t.jsonl"
+    stored = content.decode().encode("utf-16") if packing == "utf-16" else content
+    path.write_bytes(gzip.compress(content) if packing == "gzip" else stored)
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("version: 1\nname: t\ndefaults: {skipped: quarantine}\nrules: []\n")
+    done = splitting.split(judged(index, tmp_path / "run", path, rules=str(rules)), tmp_path / "out")
+    assert (13, 1) == (done.rows, done.quarantined)
+    kept = (tmp_path / "out" / "quarantined" / "t.jsonl").read_bytes()
+    kept = gzip.decompress(kept) if packing == "gzip" else kept
+    assert lines[6].decode() == kept.decode("utf-16" if packing == "utf-16" else "utf-8")
 
 
 CELLS = st.none() | st.text(max_size=5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,7 @@ import click
 
 from provenance.cli import judge, options, outputs
 from provenance.cli.policy import weigh, weighing
-
-
-def _shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
-    """``i/n`` as (i, n), 1 <= i <= n."""
-    if value is None:
-        return None
-    found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", value)
-    if found is None or not 1 <= int(found[1]) <= int(found[2]):
-        raise click.BadParameter(f"{value!r} is no shard (write 2/8 for the second of eight)", ctx, param)
-    return int(found[1]), int(found[2])
+from provenance.cli.scan import share, sharing
 
 
 @click.command(name="gate")
@@ -35,20 +26,7 @@ def _shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
     type=click.Path(path_type=Path),
     help="Write the clean rows to OUT/clean and those held back to OUT/quarantined, in the input's own form.",
 )
-@click.option(
-    "--shard",
-    metavar="I/N",
-    callback=_shard,
-    help="Scan the I-th of N shares of the work, and judge nothing; a run without --shard joins them.",
-)
-@click.option(
-    "--join",
-    "others",
-    metavar="FOLDER",
-    multiple=True,
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Take what another folder of the same scan has finished (repeatable).",
-)
+@sharing
 def command(
     datasets: tuple[str, ...],
     store: Path,
@@ -84,22 +62,19 @@ def command(
 
     if shard is not None and (split_out is not None or specs or others):
         raise click.UsageError("--shard only scans: give --split, --output and --join to the run that joins the shards")
+    if split_out is not None:
+        _check_apart(datasets, out, split_out)
     weighed = weigh(policy.load(policy_name), store, **given)
     folder = options.index_of(index_path, store)
     opened = index.Index(folder)
     if shard is not None:
-        with options.progress("scanning", quiet) as tell:
-            done, all_ = scan.share(datasets, opened, out, shard, columns, not no_similar, jobs, tell)
-        click.echo(
-            f"shard {shard[0]}/{shard[1]} is scanned: {done:,} of {all_:,} work units are in {out}; no verdict yet "
-            "(the same command without --shard joins and judges)"
-        )
+        share(datasets, opened, out, shard, columns, no_similar, jobs, quiet)
         return
     with options.progress("scanning", quiet) as tell:
         rows = scan.run(datasets, opened, out, columns, not no_similar, jobs, tell, others).total("rows")
     code = judge.judge(out, weighed, folder, store, 0 if quiet else show, idioms, specs)
     if split_out is not None:
-        code = _split(out, split_out, quiet, code, outputs.printed(specs))
+        code = _split(out, split_out, quiet, code, outputs.printed(specs), jobs)
     if store.is_dir():
         facts = {"datasets": list(datasets), "rows": rows, "policy": weighed.policy.digest, "exit": code}
         try:
@@ -109,7 +84,17 @@ def command(
     raise click.exceptions.Exit(code)
 
 
-def _split(run: Path, out: Path, quiet: bool, code: int, aside: bool) -> int:
+def _check_apart(datasets: tuple[str, ...], run: Path, out: Path) -> None:
+    """Refuse, before anything is scanned, a place for the split that the next run would read or that is the run's."""
+    from provenance import splitting
+
+    if out.resolve() == run.resolve():
+        raise click.UsageError("--split and --out need two folders: one is for the rows, the other for the scan")
+    folders = [one if os.path.isdir(one) else one.partition("**")[0] or "." for one in datasets]
+    splitting.check_place(out, [os.path.join(one, "") for one in folders if os.path.isdir(one)])
+
+
+def _split(run: Path, out: Path, quiet: bool, code: int, aside: bool, jobs: int) -> int:
     """Split, and the exit code then due: a quarantine passes where the split holds all that it is for."""
     import msgspec
 
@@ -118,7 +103,7 @@ def _split(run: Path, out: Path, quiet: bool, code: int, aside: bool) -> int:
     from provenance.policy import fails
     from provenance.policy.runs import SKIPPED
 
-    split.split(run, out, quiet, aside)
+    split.split(run, out, quiet, aside, jobs)
     report = msgspec.json.decode((run / "report.json").read_bytes())
     # A budget, or captures that were missed, are due for the run as a whole: no row can be held back for them.
     for_run = any(one["rule"] != SKIPPED and fails(Action(one["action"])) for one in report["due"])

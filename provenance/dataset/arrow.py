@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from provenance.dataset import units
-from provenance.dataset.columns import MAX_ROWS, batch_of, choose, digests_of, leaves_of, weights
+from provenance.dataset.columns import MAX_ROWS, batch_of, choose, digests_of, filtered, leaves_of, weights
 from provenance.dataset.units import BATCH_SIZE, Batch, Digests, FilePlan, Held, WorkUnit
 from provenance.errors import DatasetError
 
@@ -106,7 +106,7 @@ def split(file: str, held: Held, clean: BinaryIO, quarantined: BinaryIO) -> None
             mask = held(np.arange(base, base + arrow.num_rows, dtype=np.int64))
             for writer, chosen in ((kept, ~mask), (away, mask)):
                 if chosen.any():
-                    writer.write_batch(arrow if chosen.all() else arrow.filter(pa.array(chosen)))
+                    writer.write_batch(filtered(arrow, chosen))
             base += arrow.num_rows
 
 
@@ -182,13 +182,47 @@ def _batches(file: str, first: int, last: int) -> Iterator[tuple[Any, float]]:
         with pa.OSFile(file) as source:
             found = _of_file if source.read(len(MAGIC)) == MAGIC else _of_stream
         for arrow, share in found(file, first, last):
-            arrow.validate(full=True)
+            _check(arrow)
             yield arrow, share
             count += 1
     except BROKEN as error:
         raise DatasetError(
             f"{file}: damaged or truncated after {count} record batches: {_said(error)} (copy or write the file again)"
         ) from error
+
+
+def _check(arrow: Any) -> None:
+    """Raise Arrow's error for damage; text that is not UTF-8 is none, and is read as it stands."""
+    try:
+        arrow.validate(full=True)
+    except pa.ArrowInvalid:
+        for column in arrow.columns:
+            column.view(_as_bytes(column.type)).validate(full=True)
+
+
+def _as_bytes(kind: Any) -> Any:
+    """The type with bytes wherever it has strings."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _as_bytes(kind.storage_type)
+    if pa.types.is_string(kind):
+        return pa.binary()
+    if pa.types.is_large_string(kind):
+        return pa.large_binary()
+    if pa.types.is_string_view(kind):
+        return pa.binary_view()
+    if pa.types.is_dictionary(kind):
+        return pa.dictionary(kind.index_type, _as_bytes(kind.value_type), kind.ordered)
+    if pa.types.is_map(kind):
+        return pa.map_(_as_bytes(kind.key_type), kind.item_field.with_type(_as_bytes(kind.item_type)), kind.keys_sorted)
+    if pa.types.is_struct(kind):
+        return pa.struct([one.with_type(_as_bytes(one.type)) for one in kind])
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_as_bytes(kind.value_type)))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(kind.value_field.with_type(_as_bytes(kind.value_type)))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(kind.value_field.with_type(_as_bytes(kind.value_type)), kind.list_size)
+    return kind
 
 
 def _of_file(file: str, first: int, last: int) -> Iterator[tuple[Any, float]]:

@@ -240,6 +240,18 @@ def _bounds(array: Any) -> tuple[Positions, Positions]:
     return offsets, offsets + array.sizes.to_numpy(zero_copy_only=False).astype(np.int64)
 
 
+def filtered(arrow: Any, chosen: NDArray[np.bool_]) -> Any:
+    """The chosen rows of a record batch, of any type; at least one is chosen."""
+    if chosen.all():
+        return arrow
+    try:
+        return arrow.filter(pa.array(chosen))
+    except pa.ArrowNotImplementedError:  # views and run-end encodings have no such kernel (pyarrow 26)
+        edges = np.flatnonzero(np.diff(chosen.astype(np.int8), prepend=0, append=0)).reshape(-1, 2).tolist()
+        columns = [pa.concat_arrays([one.slice(first, end - first) for first, end in edges]) for one in arrow.columns]
+        return pa.RecordBatch.from_arrays(columns, schema=arrow.schema)
+
+
 # Digests -------------------------------------------------------------------------------------------------------------
 
 Words = NDArray[np.uint64]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -24,10 +25,14 @@ __all__ = ["coding_of", "dialect_of", "pieces", "plan", "read", "records"]
 
 MAX_RECORD = 64 << 20
 """Bytes of the largest record; a quote that is never closed would take the rest of the file."""
-MAX_NAME = 128
-"""Characters of the longest column name."""
+TOO_LONG = f"a record of more than {MAX_RECORD >> 20} MB"
+MAX_NAME, MAX_WORDS = 64, 8
+"""Characters and words of the longest column name: fewer than any run that is a copy."""
 MAX_ROWS = 1 << 16
 DELIMITERS = ",\t;|"
+HEADER = "header[]"
+"""The field of the header's own names, which are read as texts of the first row: they may be texts after all."""
+_WORD = re.compile(r"\w+|[^\w\s]")
 
 
 class Dialect(NamedTuple):
@@ -65,7 +70,7 @@ def plan(file: str, columns: Sequence[str], target_size: int) -> FilePlan:
 
 
 def read(unit: WorkUnit) -> Iterator[Batch]:
-    """The records below the header; those of another number of fields are skipped."""
+    """The records below the header, whose names come with the first; those of another number of fields are skipped."""
     dialect = dialect_of(unit.file)
     chosen = [number for number, field in enumerate(dialect.fields) if field in unit.columns]
     row = done = 0
@@ -76,6 +81,7 @@ def read(unit: WorkUnit) -> Iterator[Batch]:
     skipped_rows: list[int] = []
     first = size = 0
     header = dialect.header
+    names: tuple[Texts, ...] = ()
     try:
         with open(unit.file, "rb") as raw:
             chunks = packing.as_utf8(packing.unpacked(raw, coding_of(unit.file).packing))
@@ -85,6 +91,7 @@ def read(unit: WorkUnit) -> Iterator[Batch]:
                     continue
                 if header:
                     header = False
+                    names = _header(record.values or [], chosen)
                     continue
                 size += sum(map(len, record.raw))
                 if record.values is None or len(record.values) != len(dialect.fields):
@@ -97,13 +104,16 @@ def read(unit: WorkUnit) -> Iterator[Batch]:
                 row += 1
                 if size >= BATCH_SIZE or row - first >= MAX_ROWS:
                     reached = unit.last if raw.closed else min(raw.tell(), unit.last)
-                    yield _batch(dialect, chosen, rows, values, skipped, skipped_rows, row - first, reached - done)
-                    rows, values, skipped, skipped_rows = [], [], [], []
+                    found = _batch(dialect, chosen, rows, values, skipped, skipped_rows, row - first, reached - done)
+                    yield found._replace(texts=names + found.texts)
+                    rows, values, skipped, skipped_rows, names = [], [], [], [], ()
                     first, size, done = row, 0, reached
-            yield _batch(dialect, chosen, rows, values, skipped, skipped_rows, row - first, unit.last - done)
+            found = _batch(dialect, chosen, rows, values, skipped, skipped_rows, row - first, unit.last - done)
+            yield found._replace(texts=names + found.texts)
     except BROKEN as error:
         if row > first:
-            yield _batch(dialect, chosen, rows, values, skipped, skipped_rows, row - first, 0)
+            found = _batch(dialect, chosen, rows, values, skipped, skipped_rows, row - first, 0)
+            yield found._replace(texts=names + found.texts)
         raise DatasetError(
             f"{unit.file}: damaged or truncated after {row} rows: {error} (copy or write the file again)"
         ) from error
@@ -135,8 +145,8 @@ def pieces(file: str, like: str) -> Iterator[tuple[list[int], list[bytes]]]:
 def dialect_of(file: str) -> Dialect:
     """The delimiter that the first record has most of, and whether that record names the columns.
 
-    It does where its fields differ from one another, are short and no numbers; else it is a row, and the columns are
-    ``column_0`` and so on.
+    It does where its fields differ from one another, are short (``MAX_NAME``, ``MAX_WORDS``) and no numbers; else it
+    is a row, and the columns are ``column_0`` and so on.
     """
     text = packing.head(file)[: 1 << 20]
     first = text.partition(b"\n")[0].decode("utf-8", "replace")
@@ -154,11 +164,23 @@ def dialect_of(file: str) -> Dialect:
     return Dialect(delimiter, end, header, fields)
 
 
+def _header(values: list[str], chosen: list[int]) -> tuple[Texts, ...]:
+    named = [(number, values[number].encode("utf-8", "surrogateescape")) for number in chosen if values[number]]
+    if not named:
+        return ()
+    offsets = np.cumsum([0, *(len(name) for _, name in named)], dtype=np.int64)
+    places = np.array([[number] for number, _ in named], np.int64)
+    return (Texts(HEADER, b"".join(name for _, name in named), offsets, np.zeros(len(named), np.int64), places),)
+
+
 def _names(values: list[str]) -> bool:
     named = [value for value in values if value.strip()]
     if not named or len(set(named)) < len(named):
         return False
-    return not any(len(name) > MAX_NAME or "\n" in name or _is_number(name) for name in named)
+    return not any(
+        len(name) > MAX_NAME or len(_WORD.findall(name)) > MAX_WORDS or "\n" in name or _is_number(name)
+        for name in named
+    )
 
 
 def _is_number(text: str) -> bool:
@@ -172,7 +194,7 @@ def _is_number(text: str) -> bool:
 def records(chunks: Iterable[bytes], dialect: Dialect) -> Iterator[Record]:
     """The records, each with its lines as they stand. Bytes that are not UTF-8 go through as surrogate escapes."""
     csv.field_size_limit(2 * MAX_RECORD)
-    lines = (line for some in lines_of(chunks, dialect.end) for line in some)
+    lines = (line for some in lines_of(chunks, dialect.end, MAX_RECORD + 1) for line in some)
     raw: list[bytes] = []
     too_long = ended = False
 
@@ -202,9 +224,13 @@ def records(chunks: Iterable[bytes], dialect: Dialect) -> Iterator[Record]:
             except csv.Error as error:
                 problem = str(error)
             if too_long:
-                values, problem, too_long = None, f"a record of more than {MAX_RECORD >> 20} MB: a quote is open", False
+                values, problem, too_long = None, f"{TOO_LONG}: a quote is open, or no line ends", False
+                cut = not raw[-1].endswith(dialect.end)
                 yield Record(raw[:], values, problem)
                 raw.clear()
+                while cut and (rest := next(lines, b"")):
+                    cut = not rest.endswith(dialect.end)
+                    yield Record([rest], None, f"the rest of {TOO_LONG}")
                 break
             yield Record(raw[:], values, problem)
             raw.clear()

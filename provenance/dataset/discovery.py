@@ -40,6 +40,8 @@ def format_of(file: str) -> str:
     """A key of ``dataset.FORMATS``, by the suffix, or by the content where the suffix says nothing."""
     if file.endswith("/"):
         return "text"
+    if os.path.exists(file) and not os.path.isfile(file):
+        raise DatasetError(f"{file}: no regular file (leave it out)")  # a pipe would be waited for
     suffix = naming.named(file)
     if suffix:
         return suffix

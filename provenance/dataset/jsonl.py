@@ -52,14 +52,17 @@ def read(unit: WorkUnit) -> Iterator[Batch]:
             else:
                 position = 0
                 chunks = packing.as_utf8(packing.unpacked(raw, coding.packing))
-            for begin, block in _blocks(chunks, position):
+            for begin, block, length in _blocks(chunks, position):
                 if coding.plain:
-                    reached = begin + len(block)
+                    reached = begin + length
                 else:  # Arrow's decompressor closes the file when it has read it all
                     reached = unit.last if raw.closed else raw.tell()
                 size = max(0, min(reached, unit.last) - unit.first - done)
                 done += size
-                batch, lines = rows.parse(unit, block, begin, row, line)
+                if len(block) == length:
+                    batch, lines = rows.parse(unit, block, begin, row, line)
+                else:
+                    batch, lines = rows.too_long(unit, begin, row, line), 1
                 yield batch._replace(size=size)
                 row += batch.rows
                 line += lines
@@ -72,30 +75,47 @@ def read(unit: WorkUnit) -> Iterator[Batch]:
 
 
 def pieces(file: str, like: str) -> Iterator[tuple[list[int], list[bytes]]]:
-    """Every line with its row; a blank one is of no row (-1)."""
-    row = 0
-    for lines in lines_of(packing.text_of(file, coding_of(like))):
-        blank = [not line.strip() for line in lines]
+    """Every line with its row; a blank one is of no row (-1). A line that is too long comes in pieces."""
+    row, within = 0, False
+    for lines in lines_of(packing.text_of(file, coding_of(like)), most=rows.MAX_LINE + 1):
         rows_: list[int] = []
-        for is_blank in blank:
+        for line in lines:
+            whole = line.endswith(b"\n") or len(line) <= rows.MAX_LINE
+            is_blank = whole and not within and not line.strip()
             rows_.append(-1 if is_blank else row)
-            row += not is_blank
+            row += whole and not is_blank
+            within = not whole
         yield rows_, lines
 
 
-def lines_of(chunks: Iterable[bytes], end: bytes = b"\n") -> Iterator[list[bytes]]:
-    """The lines with their ends, some at a time; a last line without an end too."""
+def lines_of(chunks: Iterable[bytes], end: bytes = b"\n", most: int = 1 << 62) -> Iterator[list[bytes]]:
+    """The lines with their ends, some at a time; a last line without an end too.
+
+    A line of more than ``most`` bytes comes in pieces of that many, counted from its beginning.
+    """
     pending: list[bytes] = []
+    size = 0
     for chunk in chunks:
         lines = chunk.split(end)
         if len(lines) == 1:
-            pending += [chunk] if chunk else []
+            if chunk:
+                pending.append(chunk)
+                size += len(chunk)
+            if size > most:
+                whole = b"".join(pending)
+                cut = size // most * most
+                yield [whole[at : at + most] for at in range(0, cut, most)]
+                pending, size = [whole[cut:]] if size > cut else [], size - cut
             continue
         lines[0] = b"".join([*pending, lines[0]])
-        pending = [last] if (last := lines.pop()) else []
-        yield [line + end for line in lines]
+        pending, size = ([last], len(last)) if (last := lines.pop()) else ([], 0)
+        lines = [line + end for line in lines]
+        if max(map(len, lines)) > most:
+            lines = [line[at : at + most] for line in lines for at in range(0, len(line), most)]
+        yield lines
     if pending:
-        yield [b"".join(pending)]
+        last = b"".join(pending)
+        yield [last[at : at + most] for at in range(0, len(last), most)]
 
 
 def _line_start(raw: BinaryIO, first: int, last: int) -> int:
@@ -127,16 +147,37 @@ def _range(raw: BinaryIO, position: int, last: int) -> Iterator[bytes]:
         yield chunk[:cut] if whole else chunk
 
 
-def _blocks(chunks: Iterator[bytes], position: int) -> Iterator[tuple[int, bytes]]:
-    """Whole lines, about ``BATCH_SIZE`` bytes at a time, each block with the position of its first byte."""
+def _blocks(chunks: Iterator[bytes], position: int) -> Iterator[tuple[int, bytes, int]]:
+    """Whole lines, about ``BATCH_SIZE`` bytes at a time: the position of the first byte, the lines, their length.
+
+    Of a line that is too long there is the length alone, so that it is never held.
+    """
     pending: list[bytes] = []
-    size = 0
+    size = long = 0
+    """Bytes pending; bytes gone by of a line that is too long."""
     try:
         for chunk in chunks:
+            if long:
+                end = chunk.find(b"\n") + 1
+                long += end or len(chunk)
+                if not end:
+                    continue
+                yield position, b"", long
+                position, long = position + long, 0
+                chunk = chunk[end:]
             size += len(chunk)
             cut = chunk.rfind(b"\n") + 1 if size >= BATCH_SIZE else 0
             if not cut:
                 pending.append(chunk)
+                if size <= rows.MAX_LINE + BATCH_SIZE:
+                    continue
+                # Less than BATCH_SIZE was pending when its last line ended: what is open is too long.
+                chunk = b"".join(pending)
+                cut = chunk.rfind(b"\n") + 1
+                pending, size, long = [], 0, len(chunk) - cut
+                if cut:
+                    yield position, chunk[:cut], cut
+                    position += cut
                 continue
             pending.append(chunk[:cut])
             rest = chunk[cut:]
@@ -144,15 +185,17 @@ def _blocks(chunks: Iterator[bytes], position: int) -> Iterator[tuple[int, bytes
             block = b"".join(pending)
             pending, size = [rest], len(rest)
             del rest
-            yield position, block
+            yield position, block, len(block)
             position += len(block)
             del block
     except BROKEN:
         block = b"".join(pending)
         if cut := block.rfind(b"\n") + 1:
-            yield position, block[:cut]
+            yield position, block[:cut], cut
         raise
+    if long:
+        yield position, b"", long
     if size:
         block = b"".join(pending)
         del pending
-        yield position, block
+        yield position, block, size

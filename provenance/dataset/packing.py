@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import gzip
 import io
 import itertools
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -149,7 +151,12 @@ def text_of(file: str, coding: Coding) -> Iterator[bytes]:
 
 
 def head(file: str) -> bytes:
-    """The first bytes of the text, decompressed and as UTF-8; nothing where it cannot be unpacked."""
+    """The first bytes of the text, decompressed and as UTF-8; nothing where it cannot be unpacked.
+
+    OSError for what is no file: a pipe would be waited for.
+    """
+    if not os.path.isfile(file):
+        raise OSError(errno.EINVAL, "no regular file")
     with open(file, "rb") as raw:
         packing = packing_of(raw.read(4))
         try:
@@ -176,7 +183,7 @@ class _Kept(io.RawIOBase):
 
 @contextmanager
 def writing(file: BinaryIO, coding: Coding) -> Iterator[Callable[[bytes], object]]:
-    """What takes UTF-8 text without its mark and stores it in the file as the coding says; whole characters only."""
+    """What takes UTF-8 text without its mark, cut anywhere, and stores it in the file as the coding says."""
     with ExitStack() as stack:
         stored: Any = file
         if coding.packing == "gzip":
@@ -191,4 +198,5 @@ def writing(file: BinaryIO, coding: Coding) -> Iterator[Callable[[bytes], object
         if coding.codec == "utf-8":
             yield stored.write
         else:
-            yield lambda text: stored.write(text.decode("utf-8", "surrogatepass").encode(coding.codec, "surrogatepass"))
+            decoded = codecs.getincrementaldecoder("utf-8")("surrogatepass").decode
+            yield lambda text: stored.write(decoded(text).encode(coding.codec, "surrogatepass"))

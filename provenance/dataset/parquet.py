@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from provenance.dataset import units
-from provenance.dataset.columns import MAX_ROWS, Leaf, batch_of, choose, digests_of, leaves_of
+from provenance.dataset.columns import MAX_ROWS, Leaf, batch_of, choose, digests_of, filtered, leaves_of
 from provenance.dataset.units import BATCH_SIZE, Batch, Digests, FilePlan, Held, WorkUnit
 from provenance.errors import DatasetError
 
+ENCRYPTED = "{}: encrypted Parquet is not read (decrypt it first)"
 PROBE_ROWS = 64
 BUFFER_SIZE = 1 << 20
 """Column chunks are read in pieces of this size, not whole: a chunk may be gigabytes."""
@@ -103,7 +104,7 @@ def _open(file: str) -> Any:
         stream.seek(max(0, size - 4))
         tail = stream.read(4)
     if b"PARE" in (head, tail):
-        raise DatasetError(f"{file}: encrypted Parquet is not read (decrypt it first)")
+        raise DatasetError(ENCRYPTED.format(file))
     if head != b"PAR1":
         raise DatasetError(f"{file}: not a Parquet file (convert it, or leave it out)")
     if tail != b"PAR1" or size < 12:
@@ -157,6 +158,8 @@ def _check_chunks(parquet: Any, groups: range, chosen: Sequence[Leaf]) -> None:
 
 
 def _bad_footer(file: str, error: BaseException) -> str:
+    if "ecrypt" in str(error):  # a readable footer may be that of encrypted columns
+        return ENCRYPTED.format(file)
     return f"{file}: damaged Parquet footer: {_first_line(error)} (copy or write the file again)"
 
 
@@ -209,7 +212,8 @@ def _record_batches(parquet: Any, group: int, chosen: Sequence[Leaf], rows: int)
 
 
 def split(file: str, held: Held, clean: BinaryIO, quarantined: BinaryIO) -> None:
-    """Both files get the input's schema, key-value metadata and codecs, and of each row group the rows that are theirs.
+    """Both files get the input's schema, key-value metadata, codecs, encodings, order of sorting, statistics and page
+    index, and of each row group the rows that are theirs.
 
     A row group of more than ``GROUP_SIZE`` bytes in memory becomes several; one without rows is left out.
     """
@@ -224,7 +228,7 @@ def split(file: str, held: Held, clean: BinaryIO, quarantined: BinaryIO) -> None
             mask = held(np.arange(base, base + arrow.num_rows, dtype=np.int64))
             for side, chosen in zip(waiting, (~mask, mask), strict=True):
                 if chosen.any():
-                    side.append(arrow if chosen.all() else arrow.filter(pa.array(chosen)))
+                    side.append(filtered(arrow, chosen))
         _write(kept, waiting)
 
 
@@ -268,28 +272,32 @@ def _all(file: str, parquet: Any) -> Iterator[tuple[int, int, Any]]:
             raise DatasetError(f"{file}: row group {group} is damaged: {_first_line(error)}") from error
 
 
-def _form(footer: Any) -> dict[str, tuple[str, bool]]:
-    """Codec of each column, and whether it has a dictionary: those of the first row group."""
-    if not footer.num_row_groups:
-        return {}
-    group = footer.row_group(0)
-    chunks = [group.column(number) for number in range(group.num_columns)]
-    return {one.path_in_schema: (one.compression, one.has_dictionary_page) for one in chunks}
-
-
 CODECS = {"UNCOMPRESSED": "NONE", "LZ4_RAW": "LZ4"}
+ENCODINGS = ("DELTA_BINARY_PACKED", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY", "BYTE_STREAM_SPLIT")
+"""Those that a writer is asked for by name; all others it chooses as most writers do."""
 
 
 def _writer(parquet: Any, sink: BinaryIO) -> Any:
     footer = parquet.metadata
-    form = _form(footer)
+    group = footer.row_group(0) if footer.num_row_groups else None
+    form = {one.path_in_schema: one for one in map(group.column, range(group.num_columns))} if group else {}
     metadata = footer.metadata or {}
+    folded = [path for path, one in form.items() if one.has_dictionary_page]
+    encodings = {
+        path: next(one for one in ENCODINGS if one in chunk.encodings)
+        for path, chunk in form.items()
+        if not chunk.has_dictionary_page and set(ENCODINGS) & set(chunk.encodings)
+    }
     return pq.ParquetWriter(
         sink,
         parquet.schema_arrow,
         version=footer.format_version if footer.format_version in ("1.0", "2.4", "2.6") else "2.6",
-        compression={path: CODECS.get(codec, codec) for path, (codec, _) in form.items()} or "NONE",
-        use_dictionary=[path for path, (_, folded) in form.items() if folded] or False,
+        compression={path: CODECS.get(one.compression, one.compression) for path, one in form.items()} or "NONE",
+        use_dictionary=folded or False,
+        column_encoding=encodings or None,
+        write_statistics=[path for path, one in form.items() if one.is_stats_set] or False,
+        write_page_index=any(one.has_column_index or one.has_offset_index for one in form.values()),
+        sorting_columns=(group.sorting_columns or None) if group else None,
         store_schema=b"ARROW:schema" in metadata,
         use_compliant_nested_type=not any(".list.item" in path for path in form),
         use_deprecated_int96_timestamps="INT96" in str(parquet.schema).upper(),

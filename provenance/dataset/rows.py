@@ -24,7 +24,12 @@ BARE_FIELD = "text"
 MAX_DEPTH = 256
 """Deeper rows are skipped: parsers differ in what they survive, and no training row is that deep."""
 
+MAX_LINE = 64 << 20
+"""Bytes of the longest line; a longer one is skipped."""
+
 TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
+
+TOO_LONG = f"a line of more than {MAX_LINE >> 20} MB"
 
 READ, ABOVE, PASS = "read", "above", "pass"
 
@@ -72,6 +77,8 @@ def parse(unit: WorkUnit, block: bytes, position: int, row: int, line: int) -> t
     at, counted = position, 0
     for number, text in enumerate(lines):
         try:
+            if len(text) > MAX_LINE:
+                raise NotARow(TOO_LONG)
             try:
                 value = _decode(text)
             except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
@@ -116,6 +123,12 @@ def parse(unit: WorkUnit, block: bytes, position: int, row: int, line: int) -> t
         row += 1
     texts = tuple(texts_of(field, depth, sinks[field, depth]) for field, depth in sorted(sinks))
     return Batch(row - first_row, nulls, tuple(skipped), texts, 0, tuple(skipped_rows)), len(lines)
+
+
+def too_long(unit: WorkUnit, position: int, row: int, line: int) -> Batch:
+    """The batch (without its size) of one line that nobody holds."""
+    where = f"line {line}" if unit.first == 0 else f"byte {position}"
+    return Batch(1, 0, (Skipped(f"{unit.file} {where}", TOO_LONG),), (), 0, (row,))
 
 
 def _decode_again(text: bytes) -> Any:

@@ -127,18 +127,18 @@ def collect(
             _write(file, folded.through(scan.read(out, done)))
         state = index.info(index_path) if index_path is not None else None
         missed = entries.missed(store) if store else 0
-        report = _report(done, folded, loaded, promise(state), missed, judged)
+        report = _report(out, done, folded, loaded, promise(state), missed, judged)
         with files.replacing(out / "report.json") as file:
             file.write(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     return report
 
 
 def _report(
-    done: scan.Scan, folded: Fold, loaded: Loaded, promised: str, missed: int, judged: Mapping[str, str]
+    out: Path, done: scan.Scan, folded: Fold, loaded: Loaded, promised: str, missed: int, judged: Mapping[str, str]
 ) -> Report:
     zones: Counter[str] = Counter()
-    for unit in done.units:
-        zones[folded.judge.zones(unit.file)[0]] += unit.receipt.texts
+    for file, texts in scan.texts_by_file(out, done):
+        zones[folded.judge.zones(file)[0]] += texts
     skipped = sum(folded.skipped.values())
     due = runs.due(folded.judge, folded.counted, zones, skipped, missed)
     return Report(

@@ -177,13 +177,14 @@ def gate(root: Path, work: Path, run: str, out: str, jobs: int) -> list[str]:
     ]
 
 
-def finish(command: list[str]) -> tuple[float, float, int]:
-    """Seconds, peak megabytes, exit code."""
+def finish(command: list[str]) -> tuple[float, float, float, int]:
+    """Seconds, CPU seconds, peak megabytes, exit code."""
     begun = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    return time.perf_counter() - begun, usage.ru_maxrss / 1024, process.returncode
+    seconds = time.perf_counter() - begun
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, process.returncode
 
 
 def killed(command: list[str], parts: Path, count: int) -> int:
@@ -254,18 +255,20 @@ def main() -> None:
         size = sum(one.stat().st_size for one in root.rglob("*") if one.is_file())
         rows, marks = sum(map(len, planted.values())), sum(map(sum, planted.values()))
         print(f"{size / 1e6:,.0f} MB in {len(planted)} files and folders, {rows:,} rows, {marks:,} planted")
-        seconds, peak, exit_code = finish(gate(root, work, "run", "out", asked.jobs))
+        seconds, cpu, peak, exit_code = finish(gate(root, work, "run", "out", asked.jobs))
         assert exit_code == 0, exit_code
         check(root, work / "run", work / "out", planted)
         text = sum(unit["receipt"]["size"] for unit in json.loads((work / "run" / "scan.json").read_text())["units"])
         parts = len(list((work / "run" / "parts").iterdir()))
-        speed, of_text = size / 1e6 / seconds, text / 1e6 / seconds
-        print(
-            f"gate --split: {seconds:.1f} s, {speed:.0f} MB/s of files, {of_text:.0f} MB/s of text, peak {peak:,.0f} MB"
-        )
-        print(f"({parts} work units, {asked.jobs} threads)")
-        alone, split_peak, _ = finish(gate(root, work, "run", "again", asked.jobs))
-        print(f"judge and split alone: {alone:.1f} s, {size / 1e6 / alone:.0f} MB/s, peak {split_peak:,.0f} MB")
+        print(f"{text / 1e6:,.0f} MB of text, {parts} work units, {asked.jobs} threads")
+
+        def show(what: str, seconds: float, cpu: float, peak: float) -> None:
+            speeds = f"{size / 1e6 / seconds:.0f} MB/s of files, {size / 1e6 / cpu:.0f} MB a CPU second"
+            print(f"{what}: {seconds:.1f} s, {cpu:.1f} CPU s, {speeds}, peak {peak:,.0f} MB")
+
+        show("gate --split", seconds, cpu, peak)
+        alone, split_cpu, split_peak, _ = finish(gate(root, work, "run", "again", asked.jobs))
+        show("judge and split alone", alone, split_cpu, split_peak)
         print("every planted row found and held back, no other; every file has its rows")
         if asked.no_kills:
             return
@@ -283,7 +286,7 @@ def main() -> None:
         assert 0 < left < len(planted)
         assert not (work / "out-killed" / "_SUCCESS").exists()
         print(f"killed at {left} files of the split")
-        _, _, exit_code = finish(again)
+        exit_code = finish(again)[-1]
         assert exit_code == 0
         check(root, work / "run-killed", work / "out-killed", planted)
         for one in ("scan.json", "findings.parquet"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from provenance import index
+from provenance import files, index
 from tests.conftest import Ran
 from tests.making import code, ingredient
 
@@ -102,3 +103,56 @@ def test_what_is_no_shard_is_refused(gate: Run, shard: str) -> None:
 
 def test_a_shard_has_no_verdict_to_write(gate: Run) -> None:
     assert 2 == gate("--shard", "1/2", "--split", "out").code
+
+
+def test_a_shard_of_other_times_of_change_is_refused_and_takes_nothing_away(
+    gate: Run, run: Run, tmp_path: Path
+) -> None:
+    assert 0 == gate("--shard", "1/2", "--out", "run").code
+    parts = sorted(tmp_path.glob("run/parts/*.parquet"))
+    os.utime(tmp_path / "data" / "3.jsonl", (1, 1))
+    with files.locked(tmp_path / "run" / "lock-1-of-2"):
+        said = gate("--shard", "2/2", "--out", "run")
+    assert 2 == said.code
+    assert "another shard is at work here on another plan" in said.err
+    assert "times of change" in said.err
+    assert parts == sorted(tmp_path.glob("run/parts/*.parquet"))
+    for number in range(6):
+        os.utime(tmp_path / "data" / f"{number}.jsonl", (1, 1))
+    os.utime(tmp_path / "data" / "README.md", (1, 1))
+    said = run("scan", "data", "--index", "index", "--join", "run", "--out", "joined")
+    assert 2 == said.code
+    assert "run: holds nothing of this scan" in said.err
+
+
+def test_scan_is_shared_as_a_gate_is(gate: Run, run: Run, tmp_path: Path) -> None:
+    assert 0 == run("scan", "data", "--index", "index", "--out", "whole").code
+    for shard in (1, 2):
+        said = run("scan", "data", "--index", "index", "--shard", f"{shard}/2", "--out", f"shard-{shard}")
+        assert 0 == said.code
+        assert f"shard {shard}/2 is scanned" in said.out
+    said = run("scan", "data", "--index", "index", "--join", "shard-1", "--join", "shard-2", "--out", "joined")
+    assert 0 == said.code
+    assert "scanned 49 rows, 12 texts match" in said.out
+    assert (tmp_path / "whole" / "scan.json").read_bytes() == (tmp_path / "joined" / "scan.json").read_bytes()
+    assert 2 == run("scan", "data", "--index", "index", "--shard", "1/2", "--join", "shard-1").code
+
+
+def test_a_place_for_the_split_that_cannot_be_is_refused_before_anything_is_scanned(
+    gate: Run, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "data" / "README.md").unlink()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("mine")
+    for place, why in (
+        ("data/out", "is in the dataset that is split"),
+        ("provenance-scan", "need two folders"),
+        ("mine", "holds something else than a split"),
+    ):
+        said = gate("--split", place)
+        assert 2 == said.code
+        assert why in said.err
+    glob = ("gate", "data/**/*.jsonl", "--index", "index", "--policy", "quarantine.yaml")
+    assert 2 == run(*glob, "--split", "data/out").code
+    assert not (tmp_path / "provenance-scan").exists()
+    assert 0 == run("gate", "data/3.jsonl", *glob[2:], "--split", "data/out").code

@@ -101,6 +101,32 @@ def test_what_a_cut_stream_holds_is_read_and_then_the_file_is_named(tmp_path: Pa
     assert 0 < rows < 40
 
 
+def bad_texts() -> list[pa.Array]:
+    """Three texts of which the second is not UTF-8, in every kind of column that can hold them."""
+    raw = pa.array([b"fine", b"\xff\xfe", b"end"], pa.binary())
+    texts = pa.Array.from_buffers(pa.string(), 3, raw.buffers())
+    offsets = pa.array([0, 1, 2, 3], pa.int32())
+    return [
+        texts,
+        raw.cast(pa.binary_view()).view(pa.string_view()),
+        pa.Array.from_buffers(pa.large_string(), 3, raw.cast(pa.large_binary()).buffers()),
+        pa.ListArray.from_arrays(offsets, texts),
+        pa.LargeListArray.from_arrays(offsets.cast(pa.int64()), texts),
+        pa.FixedSizeListArray.from_arrays(texts, 1),
+        pa.MapArray.from_arrays(offsets, pa.array(["k"] * 3), texts),
+        pa.StructArray.from_arrays([texts], ["a"]),
+        pa.DictionaryArray.from_arrays(pa.array([0, 1, 2], pa.int32()), texts),
+    ]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("texts", bad_texts(), ids=lambda texts: str(texts.type))
+def test_text_that_is_not_utf8_is_read_as_it_stands(tmp_path: Path, stream: bool, texts: pa.Array) -> None:
+    path = write(tmp_path / "d.arrow", pa.table({"t": texts}), stream=stream)
+    found = [text for _, field, text in leaves_of(path) if not field.endswith("key")]
+    assert [b"fine", b"\xff\xfe", b"end"] == found
+
+
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("compression", [None, "zstd"])
 def test_damaged_bytes_are_an_error_that_names_the_file_or_do_no_harm(

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from provenance import dataset
-from provenance.dataset import jsonl, packing
+from provenance.dataset import jsonl, packing, rows
 from provenance.errors import DatasetError
 from provenance.model import Skipped
 
@@ -250,3 +250,30 @@ def test_a_file_that_changed_since_it_was_planned_is_not_read(tmp_path: Path) ->
     path.unlink()
     with pytest.raises(DatasetError, match="No such file"):
         dataset.read(unit)
+
+
+@pytest.mark.parametrize("packing", ["", ".gz"])
+@pytest.mark.parametrize("target_size", [900, 1 << 20])
+@pytest.mark.parametrize("last", [b"\n", b""])
+def test_a_line_that_is_too_long_is_skipped_never_held_and_keeps_its_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packing: str, target_size: int, last: bytes
+) -> None:
+    monkeypatch.setattr(rows, "MAX_LINE", 1000)
+    monkeypatch.setattr(jsonl, "BATCH_SIZE", 300)
+    monkeypatch.setattr("provenance.dataset.packing.READ_SIZE", 250)
+    lines = [b'{"t": "%s"}' % (b"x" * size) for size in (3, 991, 992, 1400, 5000, 700)]
+    lines[3:3] = [b" " * 1000, b" " * 1001, b"", b'{"t": "b"}']
+    content = b"\n".join(lines) + last
+    path = tmp_path / f"d.jsonl{packing}"
+    path.write_bytes(gzip.compress(content) if packing else content)
+    batches = batches_of(path, target_size=target_size)
+    assert [3, 991, 1, 700] == [len(text) for batch in batches for _, _, text in leaves_in([batch])]
+    assert [rows.TOO_LONG] * 4 == [one.reason for batch in batches for one in batch.skipped]
+    assert 8 == sum(batch.rows for batch in batches)
+    assert max(len(texts.data) for batch in batches for texts in batch.texts) < 1400
+    pieces = list(jsonl.pieces(str(path), str(path)))
+    assert content == b"".join(part for _, parts in pieces for part in parts)
+    assert max(len(part) for _, parts in pieces for part in parts) <= 1001
+    numbers = [row for numbers, _ in pieces for row in numbers if row >= 0]
+    assert list(range(8)) == list(dict.fromkeys(numbers))
+    assert numbers == sorted(numbers)

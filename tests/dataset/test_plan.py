@@ -236,3 +236,15 @@ def test_field_names_have_their_positions_filled_in() -> None:
     assert dataset.field_name("messages[].content", (2,)) == "messages[2].content"
     assert dataset.field_name("a.b[][].c", (0, 3)) == "a.b[0][3].c"
     assert dataset.field_name("text", ()) == "text"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
+@pytest.mark.parametrize("name", ["p.jsonl", "p.json", "p.csv", "p.tar", "p.parquet", "p.arrow", "p.txt", "p"])
+def test_a_pipe_is_named_and_never_waited_for(name: str) -> None:
+    os.mkfifo(name)
+    try:
+        plan = dataset.plan(dataset.discover([name]))
+        said = "; ".join(plan.problems) or dataset.read(plan.units[0]).__next__().skipped[0].reason
+    except DatasetError as error:
+        said = str(error)
+    assert re.search("no regular file|no file", said)
