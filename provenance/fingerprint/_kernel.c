@@ -15,6 +15,8 @@
 #include <string.h>
 #if defined(_MSC_VER)
 #include <intrin.h>
+#elif defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
 #endif
 
 /* Odd constants: fractional digits of pi, as in reference.py. */
@@ -660,6 +662,7 @@ typedef struct {
     uint32_t bits, width;
     const uint8_t *checked; /* a byte a page, or NULL: all are */
     size_t pages;
+    int whole;     /* all pages of the filter are checked */
     uint8_t *seen; /* a bit a page: those that stand in `touched`, or a long text would write as much again */
     Bytes touched; /* u32 page numbers */
     int failed;    /* no memory for them */
@@ -723,10 +726,15 @@ static uint64_t bound(Table *table, uint64_t low, uint64_t high, uint64_t rest, 
     return low;
 }
 
+/* Where the number of the first key of the key's bucket stands; that of the next follows. */
+static inline size_t fan_entry(const Table *table, uint64_t key) {
+    return table->fan + 4 * (size_t)(table->bits ? key * SPREAD >> (64 - table->bits) : 0);
+}
+
 /* The number of the first of these keys in `first`, and how many there are; the filter has been asked. */
 static uint32_t find(Table *table, uint64_t key, uint32_t *first) {
     const uint64_t place = key * SPREAD, mask = KEEP[table->width], rest = place & mask;
-    size_t at = table->fan + 4 * (size_t)(table->bits ? place >> (64 - table->bits) : 0);
+    const size_t at = fan_entry(table, key);
     touch(table, at);
     touch(table, at + 4);
     uint64_t low = load32(table->bytes + at), high = load32(table->bytes + at + 4);
@@ -781,11 +789,40 @@ static void fill_near(const Tables *tables, const Work *work, const uint8_t *mar
     }
 }
 
+/* The numbers of the keys that pass the filter, of at most BLOCK. */
+static size_t screen_narrow(const Table *table, const uint64_t *keys, size_t count, uint16_t *passed) {
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        if (passes(table, keys[i]))
+            passed[found++] = (uint16_t)i;
+    return found;
+}
+
+#ifdef WIDE
+/* The same, the eight bits of a key as one vector. */
+WIDE static size_t screen_wide(const Table *table, const uint64_t *keys, size_t count, uint16_t *passed) {
+    const __m256i salt = _mm256_loadu_si256((const void *)SALT), one = _mm256_set1_epi32(1);
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        const __m256i block = _mm256_loadu_si256((const void *)(table->bytes + filter_block(table, keys[i])));
+        const __m256i low = _mm256_set1_epi32((int)(uint32_t)keys[i]);
+        const __m256i bits = _mm256_sllv_epi32(one, _mm256_srli_epi32(_mm256_mullo_epi32(low, salt), 27));
+        passed[found] = (uint16_t)i;
+        found += (size_t)_mm256_testc_si256(block, bits);
+    }
+    return found;
+}
+#else
+#define screen_wide screen_narrow
+#endif
+
 /* The hits of one text in every table: every eligible gram of a block is asked for in the filter, those that pass in
  * the keys. */
 static Status probe(const Tables *tables, Work *work, Text text, uint32_t unit, Table *table, size_t count,
                     Bytes *hits, size_t *starts) {
     uint8_t marks[TRAIL + BLOCK] = {0};
+    uint16_t passed[BLOCK];
+    const int wide = HAS_WIDE();
     begin(tables, work);
     for (size_t t = 0; t < count; t++)
         starts[t] = hits[t].size;
@@ -798,14 +835,21 @@ static Status probe(const Tables *tables, Work *work, Text text, uint32_t unit, 
             Table *one = table + t;
             if (!one->count)
                 continue;
+            /* All at once: memory is slow, but has many answers under way. Fetching while the grams are made took longer. */
             for (size_t i = 0; i < found; i++) {
-                size_t block = filter_block(one, work->key[i]);
-                touch(one, block);
+                const size_t block = filter_block(one, work->key[i]);
+                if (!one->whole)
+                    touch(one, block);
                 prefetch(one->bytes + block);
             }
-            for (size_t i = 0; i < found; i++) {
-                uint32_t first, equal;
-                if (!passes(one, work->key[i]) || !(equal = find(one, work->key[i], &first)))
+            const size_t through = (wide ? screen_wide : screen_narrow)(one, work->key, found, passed);
+            for (size_t p = 0; p < through; p++)
+                prefetch(one->bytes + fan_entry(one, work->key[passed[p]]));
+            for (size_t p = 0; p < through; p++) {
+                const size_t i = passed[p];
+                uint32_t first;
+                const uint32_t equal = find(one, work->key[i], &first);
+                if (!equal)
                     continue;
                 uint8_t *to = reserve(&hits[t], HIT);
                 if (!to)
@@ -1425,6 +1469,8 @@ static Status all_probes(Call *call, const uint8_t *offsets, size_t units, Table
     uint8_t *tokens_to = reserve(&out[0], 4 * units), *streams_to = reserve(&out[1], 8 * units);
     Status status = tokens_to && streams_to ? DONE : NO_MEMORY;
     size_t starts[TABLES_MAX];
+    for (size_t t = 0; t < count; t++) /* a short text is sooner read than all these bytes */
+        table[t].whole = call->data.size >= table[t].pages && !memchr(table[t].checked, 0, table[t].fan / PAGE);
     for (size_t i = 0; status == DONE && i < units; i++) {
         Text text;
         status = unit_text(call->data, offsets, i, &text);

@@ -53,7 +53,7 @@ class Builder:
         self.folder = folder
         self.spilled = folder / "spill"
         self.spilled.mkdir()
-        keys = np.unique(np.concatenate([*common.values(), np.empty(0, np.uint64)]))
+        keys = segment.distinct(np.concatenate([*common.values(), np.empty(0, np.uint64)]))
         self.commons = table.of(keys) if len(keys) else b""
         self.names = digests(common)
         self.grams = Spill(self.spilled, "grams", GRAM)

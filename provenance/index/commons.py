@@ -20,6 +20,7 @@ import xxhash
 from provenance import files, fingerprint
 from provenance.errors import StoreError
 from provenance.fingerprint import RECIPE
+from provenance.index.segment import distinct
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,7 +86,7 @@ def keys_of(texts: Iterable[bytes]) -> NDArray[np.uint64]:
     import numpy as np
 
     parts = [np.frombuffer(fingerprint.engine.measure(text)[2], "<u8") for text in texts]
-    return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.uint64)
+    return distinct(np.concatenate(parts)) if parts else np.empty(0, np.uint64)
 
 
 def write(path: Path, keys: NDArray[np.uint64], name: str = "", sources: Sequence[Source] = ()) -> Info:

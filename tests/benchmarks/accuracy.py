@@ -1,6 +1,6 @@
 """Recall by mutation and false alarms: known outputs planted, changed, into human files.
 
-    python tests/benchmarks/accuracy.py ../shared/data [edits]
+    python tests/benchmarks/accuracy.py ../shared/data [edits] [TRIALS]
 
 Known outputs: the solutions of one model (``model_outputs/livecodebench.parquet``, model o1-preview) of 60 tokens
 or more; with ``edits``, what the sessions of ``transcripts/`` wrote by editing calls (any language, 60 tokens or more)
@@ -31,7 +31,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from provenance import capture, fingerprint, index, matching, policy
+from provenance import fingerprint, index, matching, policy
+from provenance.capture import reading
 from provenance.capture.session import Wrote
 from provenance.fingerprint import ENGINE, RECIPE
 from provenance.index import Index
@@ -52,8 +53,8 @@ def edits(data: Path) -> list[str]:
     """What sessions wrote by editing calls, each text once."""
     texts: dict[str, None] = {}
     for path in sorted((data / "transcripts").rglob("*.jsonl")):
-        assistant = capture.assistant_of(path)
-        for event in capture.read(path, assistant)[0] if assistant else ():
+        reader = reading.reader_of(path)
+        for event in reading.read(path, reader)[0] if reader else ():
             if isinstance(event, Wrote) and event.kind in ("edit", "write", "patch", "notebook"):
                 texts["\n".join(event.blocks)] = None
     return [text for text in texts if fingerprint.engine.measure(text.encode())[0] >= 60]
@@ -260,10 +261,10 @@ def plant(host: str, text: str) -> str:
     return "\n".join([*lines[:middle], text, *lines[middle:]])
 
 
-def main(data: Path, which: Callable[[Path], list[str]]) -> None:
+def main(data: Path, which: Callable[[Path], list[str]], trials: int) -> None:
     """Measure and print."""
     texts, people = which(data), hosts(data)
-    print(f"engine {ENGINE}, recipe {RECIPE}: {len(texts)} known outputs, {len(people)} hosts, {TRIALS} trials each\n")
+    print(f"engine {ENGINE}, recipe {RECIPE}: {len(texts)} known outputs, {len(people)} hosts, {trials} trials each\n")
     with tempfile.TemporaryDirectory() as temporary:
         judge = Judge(Path(temporary) / "index", texts)
         ids = [ingredient(number, text).id for number, text in enumerate(texts)]
@@ -271,14 +272,14 @@ def main(data: Path, which: Callable[[Path], list[str]]) -> None:
         for name, mutation in MUTATIONS.items():
             rng = random.Random(name)
             named = anyhow = matched = 0
-            for _ in range(TRIALS):
+            for _ in range(trials):
                 number = rng.randrange(len(texts))
                 text = plant(rng.choice(people), mutation(texts[number], rng))
                 blocked, all_ = judge(text)
                 named += ids[number] in blocked
                 anyhow += bool(blocked)
                 matched += bool(all_)
-            print(f"| {name} | {named / TRIALS:.3f} | {anyhow / TRIALS:.3f} | {matched / TRIALS:.3f} |")
+            print(f"| {name} | {named / trials:.3f} | {anyhow / trials:.3f} | {matched / trials:.3f} |")
         denied = idioms = 0
         for host in people:
             blocked, all_ = judge(host)
@@ -288,6 +289,9 @@ def main(data: Path, which: Callable[[Path], list[str]]) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["edits"]):
+    more = sys.argv[2:]
+    chosen = edits if more[:1] == ["edits"] else known
+    counts = more[1:] if chosen is edits else more
+    if len(sys.argv) < 2 or len(counts) > 1 or not all(count.isdigit() for count in counts):
         sys.exit(__doc__)
-    main(Path(sys.argv[1]), edits if sys.argv[2:] else known)
+    main(Path(sys.argv[1]), chosen, int(counts[0]) if counts else TRIALS)

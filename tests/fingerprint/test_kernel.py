@@ -189,6 +189,33 @@ def test_of_a_table_that_is_checked_nothing_is_touched():
         assert any(pages(probe(engine, text, packed([0, len(text)]), [table])[3][0]))
 
 
+@pytest.mark.parametrize("length", [60, 600, 6000])
+def test_behind_a_filter_that_is_checked_or_not_stand_the_same_hits_and_pages(length):
+    rng = random.Random(length)
+    text = b" ".join(
+        b"%d )" % rng.randrange(99) if rng.random() < 0.3 else b"x%d" % rng.randrange(99) for _ in range(length)
+    )
+    table = table_of([*keys_of(text)[::3].tolist(), *(rng.getrandbits(64) for _ in range(9000))])
+    first, count = Layout(table).fan // PAGE, len(table) // PAGE
+    offsets, part = packed([0, len(text)]), b"\1" + bytes(count - 1)
+    checked = b"\1" * first + bytes(count - first)
+    *unread, touched = kernel.probe(text, offsets, [table], [part])
+    *answer, behind = kernel.probe(text, offsets, [table], [checked])
+    assert answer == unread
+    assert set(pages(behind[0])) == {page for page in pages(touched[0]) if page >= first} != set(pages(touched[0]))
+
+
+@pytest.mark.parametrize("length", [30, 448, 449, 2000])
+def test_a_filter_that_lets_everything_through_changes_no_hit(length):
+    text = b" ".join(b"x%d = y%d + z%d ;" % (i * i % 97, i % 89, i % 83) for i in range(length))
+    table = table_of(keys_of(text)[::3].tolist())
+    layout = Layout(table)
+    through = table[: layout.filter] + b"\xff" * (layout.fan - layout.filter) + table[layout.fan :]
+    offsets = packed([0, len(text)])
+    assert hits_of(probe(kernel, text, offsets, [table]))
+    assert probe(kernel, text, offsets, [table])[:3] == probe(kernel, text, offsets, [through])[:3]
+
+
 def test_every_gram_of_an_indexed_text_is_a_hit():
     text = b"".join(b"value_%d = compute(%d, other) ; " % (i % 40, i) for i in range(500))
     table = table_of(keys_of(text).tolist())
