@@ -45,7 +45,7 @@ _FINDING = {
     **dict.fromkeys(("field", "content"), TEXT),
     "unit_tokens": NATIVE,
     **dict.fromkeys(("verdict", "zone", "use", "baseline", "action", "rule", "level", "would"), TEXT),
-    **dict.fromkeys(("clauses", "assumed"), f"{TEXT}[]"),
+    "clauses": f"{TEXT}[]",
     "assumed": f"{TEXT}[]",
     **dict.fromkeys(("standing", "waiver", "reason", "basis", "approver", "expires"), TEXT),
     **dict.fromkeys(_ORIGIN, TEXT),
@@ -391,8 +391,9 @@ def _patient(connection: duckdb.DuckDBPyConnection, work: Callable[[], Any]) -> 
         finally:
             over.set()
 
-    threading.Thread(target=run, daemon=True).start()
     try:
+        # Within: starting waits for the thread, and one left running would abort the process as it ends.
+        threading.Thread(target=run, daemon=True).start()
         # Not Thread.join: a thread whose join was interrupted counts as ended (CPython issue 89437).
         while not over.wait(WAIT):
             pass

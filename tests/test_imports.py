@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -12,7 +13,7 @@ import provenance
 
 ROOT = Path(provenance.__file__).parent
 
-WORDS = {"errors", "hashes", "words", "model", "files"}
+WORDS = {"errors", "hashes", "words", "model", "files", "standalone", "dsse"}
 DOERS = {
     "captures",
     "memory",
@@ -89,6 +90,7 @@ HOOK_ROOMS = {
 """What a capture hook and an ingest load."""
 
 
+@functools.cache
 def modules() -> dict[str, ast.Module]:
     found = {}
     for path in sorted(ROOT.rglob("*.py")):

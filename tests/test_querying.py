@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -191,15 +189,44 @@ def test_what_is_larger_than_the_memory_is_spilled_or_an_error() -> None:
         ask("SELECT list(a) FROM range(100_000_000) t(a)", memory="50MB")
 
 
+ASKED = """
+import sys
+from provenance import querying
+from provenance.cli import main
+real = querying._patient
+def at_work(connection, work):
+    print("asked", flush=True)
+    return real(connection, work)
+querying._patient = at_work
+sys.argv = ["provenance", "query", sys.argv[1]]
+main()
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
 def test_an_interruption_stops_a_long_query() -> None:
     sql = "SELECT count(*) FROM range(10_000_000) a, range(10_000_000) b WHERE a.range * b.range = 7"
-    asked = subprocess.Popen(
-        [sys.executable, "-m", "provenance", "query", sql], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    time.sleep(3)
-    assert asked.poll() is None
-    os.kill(asked.pid, signal.SIGINT)
-    _, said = asked.communicate(timeout=20)
+    command = [sys.executable, "-c", ASKED, sql]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as asked:
+        assert asked.stdout is not None
+        assert "asked\n" == asked.stdout.readline()
+        asked.send_signal(signal.SIGINT)
+        _, said = asked.communicate()
     assert 130 == asked.returncode
     assert "interrupted" in said
+
+
+def test_what_cannot_be_handed_over_is_an_error_in_words() -> None:
+    import duckdb
+    import pyarrow as pa
+
+    def broken() -> Any:
+        yield pa.record_batch({"a": [1]})
+        raise OSError("Arrow Appender: too large")
+
+    schema = pa.schema([("a", pa.int64())])
+    with duckdb.connect() as base:
+        rows = querying._streamed(base, pa.RecordBatchReader.from_batches(schema, broken()))
+        assert 1 == next(rows).num_rows
+        with pytest.raises(ProvenanceError, match=r"the query cannot run: .*too large"):
+            next(rows)

@@ -15,7 +15,7 @@ from provenance.cli.policy import day as day_of
 from provenance.cli.status import plain
 
 if TYPE_CHECKING:
-    from provenance.evidence.dsse import Signer
+    from provenance.dsse import Signer
     from provenance.evidence.records import Record
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,7 +46,7 @@ def signers(key_uri: str | None, public_key: Path | None) -> list[Signer]:
     """The signer that a command line names, if any."""
     if key_uri is None:
         return []
-    from provenance.evidence import dsse
+    from provenance import dsse
 
     return [dsse.signer(key_uri, dsse.public(public_key) if public_key is not None else None)]
 
@@ -146,9 +146,8 @@ def _time(at: str | None) -> str:
 
 
 def _write(out: Path, payload: bytes, by: list[Signer]) -> None:
-    from provenance import files
-    from provenance.evidence import dsse
-    from provenance.evidence.standalone import PAYLOAD
+    from provenance import dsse, files
+    from provenance.standalone import PAYLOAD
 
     data = dsse.sealed(PAYLOAD, payload, by)
     with files.replacing(out) as file:

@@ -59,6 +59,7 @@ def command(
     """
     from provenance import index, ledger, policy, scan
     from provenance.errors import StoreError
+    from provenance.hashes import sha256
 
     if shard is not None and (split_out is not None or specs or others):
         raise click.UsageError("--shard only scans: give --split, --output and --join to the run that joins the shards")
@@ -77,6 +78,7 @@ def command(
         code = _split(out, split_out, quiet, code, outputs.printed(specs), jobs)
     if store.is_dir():
         facts = {"datasets": list(datasets), "rows": rows, "policy": weighed.policy.digest, "exit": code}
+        facts["report"] = sha256((out / "report.json").read_bytes()).hexdigest()
         try:
             ledger.append(store, "gate", facts)
         except (StoreError, OSError) as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from provenance.cli import options
+from provenance.cli.attest import keyed, signers
 from provenance.cli.status import plain
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def command() -> None:
 @click.option(
     "--public-key",
     type=click.Path(path_type=Path),
-    help="Ed25519 public key (PEM) that every checkpoint must be signed with.",
+    help="Public key (PEM, or OpenSSH's .pub) that every checkpoint must be signed with.",
 )
 @click.option(
     "--proof", "proof_file", type=click.Path(path_type=Path), help="Check this proof instead, without any store."
@@ -107,13 +108,13 @@ def proof(entry: str | None, store: Path, since: Path | None, checkpoint_file: P
 
 @command.command("checkpoint")
 @options.store
-@click.option("--key", type=click.Path(path_type=Path), help="Ed25519 private key (PEM) to sign with.")
+@keyed
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     help="The file.  [default: a new one in STORE/checkpoints]",
 )
-def make(store: Path, key: Path | None, out: Path | None) -> int:
+def make(store: Path, key_uri: str | None, public_key: Path | None, out: Path | None) -> int:
     """Record the size and Merkle root of every shard, so that a later change of what is there now is seen.
 
     A ledger that is not what its earlier checkpoints record gets no new one (exit code 1). Without --key the
@@ -129,6 +130,7 @@ def make(store: Path, key: Path | None, out: Path | None) -> int:
     from provenance import files, ledger
     from provenance.ledger import checkpoint, verify
 
+    by = signers(key_uri, public_key)
     earlier = checkpoint.within(store)
     shards = verify.verify(store, earlier)
     code = _say(shards, len(earlier))
@@ -138,11 +140,11 @@ def make(store: Path, key: Path | None, out: Path | None) -> int:
     if code:
         click.echo("warning: damaged lines are recorded as they stand", err=True)
     now = ledger.timestamp(time.time_ns())
-    data = checkpoint.make([shard.head for shard in shards], now, key)
+    data = checkpoint.make([shard.head for shard in shards], now, by)
     path = out or store / "checkpoints" / checkpoint.name_of(data, now)
     with files.replacing(path) as file:
         file.write(data)
-    click.echo(f"{'signed' if key else 'unsigned'} checkpoint of {len(shards)} shards: {plain(str(path))}")
+    click.echo(f"{'signed' if by else 'unsigned'} checkpoint of {len(shards)} shards: {plain(str(path))}")
     return 0
 
 
@@ -163,9 +165,10 @@ def _say(shards: Sequence[Shard], checkpoints: int) -> int:
 
 def _signatures(checkpoints: Sequence[Checkpoint], public_key: Path | None) -> int:
     """Print how far the checkpoints themselves can be trusted; 1 where one is not signed as asked."""
+    from provenance import dsse
     from provenance.ledger import checkpoint
 
-    key = checkpoint.public(public_key) if public_key is not None else None
+    key = dsse.public(public_key) if public_key is not None else None
     code = 0
     for one in checkpoints:
         if key is not None and not checkpoint.is_signed_by(one, key):

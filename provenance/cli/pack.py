@@ -79,8 +79,9 @@ def command(out: Path, key_uri: str | None, public_key: Path | None, bring: tupl
     """
     from hashlib import sha256
 
+    from provenance import dsse, standalone
     from provenance.cli.policy import asking
-    from provenance.evidence import dsse, packing, standalone, verifying
+    from provenance.evidence import packing, verifying
 
     parts = _parts(**given)
     if not parts:

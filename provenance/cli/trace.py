@@ -28,6 +28,11 @@ SHOWN_FILES = 5
     type=click.Path(path_type=Path),
     help="Models and the labels of what they were trained on.  [default: LABELS/models.yaml if it is there]",
 )
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Find what only repeated the text of an earlier output, too: the store that knows both.",
+)
 @click.option("--json", "wants_json", is_flag=True, help="One JSON document instead of lines.")
 def command(
     labels: Path,
@@ -37,6 +42,7 @@ def command(
     model: str,
     tool: str,
     models: Path | None,
+    store: Path | None,
     wants_json: bool,
 ) -> None:
     """Say which datasets, of the labels in folder LABELS, and which models hold anything of a session or model.
@@ -47,7 +53,7 @@ def command(
 
     \b
     Examples:
-      provenance trace labels/ --session 0198c3f2-77aa
+      provenance trace labels/ --session 0198c3f2-77aa --store .provenance
       provenance trace labels/ --provider anthropic --model 'claude-*' --json
     """
     from provenance.label import tracing
@@ -55,7 +61,8 @@ def command(
     asked = tracing.Asked(ingredient, session, provider, model, tool)
     if not any(asked):
         raise click.UsageError("say what to look for: --ingredient, --session, --provider, --model or --tool")
-    found = tracing.trace(labels, asked, models)
+    same = tracing.repeated(store, asked) if store is not None else None
+    found = tracing.trace(labels, asked, models, same)
     if wants_json:
         import msgspec
 
@@ -83,10 +90,12 @@ def _lines(found: Trace) -> list[str]:
         ("in the list of models and not in the folder", [one[:12] for one in found.absent_labels]),
     ):
         lines.extend(f"{what}: {one}" for one in absent)
-    if any(one.hidden for one in found.labels):
+    if found.is_by_text:
+        lines.append("outputs with the same text as one of these count as these, as the store knows them")
+    else:
         lines.append(
-            "some of these outputs have further outputs with the same text, which are not named: a match is with the "
-            "earliest, so a session that only repeated it is not found here"
+            "a match is with the earliest output that has the text: what only repeated it is not found here by its own "
+            "name (--store finds it)"
         )
     return lines
 

@@ -16,7 +16,8 @@ from provenance.cli.status import plain
     "public_keys",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Public key (PEM) that you have from its owner (repeatable): the pack must be signed by one of them.",
+    help="Public key (PEM, or OpenSSH's .pub) that you have from its owner (repeatable): the pack must be signed by "
+    "one of them.",
 )
 @click.option(
     "--dataset", type=click.Path(path_type=Path, file_okay=False), help="Folder of the label's files, to compare too."
@@ -34,15 +35,14 @@ def command(pack: Path, public_keys: tuple[Path, ...], dataset: Path | None) -> 
       provenance verify evidence.zip --public-key theirs.pem --dataset /data/train
       unzip -p evidence.zip verify.py > verify.py && python verify.py evidence.zip
     """
+    from provenance import dsse, standalone
     from provenance.cli.policy import asking
-    from provenance.evidence import dsse, standalone, verifying
+    from provenance.evidence import verifying
 
     keys = [dsse.public(path) for path in public_keys]
     outcome = verifying.verify(pack, asking, keys, dataset)
     for line in standalone.lines(outcome):
         click.secho(plain(line), fg="red" if line.startswith("FAULT") else None)
-    if outcome.faults:
-        click.secho("the pack does not hold", fg="red", bold=True)
-        return 1
-    click.secho("the pack holds", fg="green", bold=True)
-    return 0
+    colour = "red" if outcome.faults else "green" if outcome.sealed == standalone.OWNER else "yellow"
+    click.secho(standalone.last_line(outcome), fg=colour, bold=True)
+    return int(bool(outcome.faults))

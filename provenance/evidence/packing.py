@@ -10,18 +10,19 @@ import shutil
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import msgspec
 
-from provenance import __version__, files, ledger, scan
+from provenance import __version__, dsse, files, ledger, scan, standalone
+from provenance.dsse import Signer
 from provenance.errors import PolicyError, StoreError
-from provenance.evidence import dsse, standalone, statement
-from provenance.evidence.dsse import Signer
-from provenance.evidence.standalone import MANIFEST, SUM, Key
-from provenance.ledger import checkpoint, proof
+from provenance.evidence import statement
+from provenance.ledger import checkpoint, merkle, proof
 from provenance.policy import schema
+from provenance.standalone import MANIFEST, SUM, Key
 from provenance.terms import rows
 
 Parts: TypeAlias = dict[str, "Path | bytes"]
@@ -44,7 +45,7 @@ To verify it, offline, with nothing but Python 3.9 or later:
     python verify.py PACK [--public-key KEY.pem] [--dataset FOLDER]
 
 The program inside a pack is worth as much as whoever gave you the pack. Where that is not enough, take the same file
-from the project (provenance/evidence/standalone.py; its SHA-256 is in MANIFEST.json), or install the project:
+from the project (provenance/standalone.py; its SHA-256 is in MANIFEST.json), or install the project:
 
     provenance verify PACK [--public-key KEY.pem]
 
@@ -130,10 +131,9 @@ def of_ledger(
     """
     now = checkpoint.load(until)
     parts: Parts = {"ledger/checkpoint.json": until}
-    addresses = list(dict.fromkeys(entries)) or list(_disclosed(store, now))
+    named = [proof._find(store, one) for one in entries] or list(_disclosed(store, now))
     shown = {}
-    for number, address in enumerate(addresses):
-        one = proof.of_entry(store, address, now)
+    for number, one in enumerate(_proofs(store, now, list(dict.fromkeys(named)))):
         parts[f"ledger/entries/{number:05d}.json"] = ledger.canonical(msgspec.to_builtins(one)) + b"\n"
         shown[f"{one.shard}:{one.index}"] = proof.entry(one)
     if since is not None:
@@ -146,12 +146,54 @@ def of_ledger(
     return parts
 
 
-def _disclosed(store: Path, now: checkpoint.Checkpoint) -> Iterable[str]:
+def _proofs(store: Path, now: checkpoint.Checkpoint, named: Sequence[tuple[str, int]]) -> Iterable[proof.Inclusion]:
+    """The proofs of many entries, by shard and number, each shard read once."""
+    found: dict[tuple[str, int], proof.Inclusion] = {}
+    for shard in sorted({shard for shard, _ in named}):
+        size, root = proof._tree(store, shard, now)
+        wanted = {index for one, index in named if one == shard}
+        if max(wanted) >= size:
+            raise StoreError(f"{shard}:{max(wanted)}: no such entry; the checkpoint of {now.time} has {size:,}")
+        lines: dict[int, bytes] = {}
+        leaves = []
+        for index, line in enumerate(islice(ledger.lines(store, shard), size)):
+            leaves.append(merkle.leaf(line))
+            if index in wanted:
+                lines[index] = line
+        levels = _levels(leaves)
+        for index, line in lines.items():
+            try:
+                text = line.decode()
+            except UnicodeDecodeError as error:
+                raise StoreError(f"{shard}:{index}: damaged, it cannot be shown (name others with --entry)") from error
+            path = tuple(one.hex() for one in _path(levels, index))
+            found[shard, index] = proof.Inclusion(proof.FORMAT, shard, index, size, root, path, text)
+    return [found[one] for one in named]
+
+
+def _levels(leaves: list[bytes]) -> list[list[bytes]]:
+    """The hashes of a tree from its leaves to its root; an odd one out goes up as it is (RFC 6962 section 2.1)."""
+    levels = [leaves]
+    while len(levels[-1]) > 1:
+        level = levels[-1]
+        pairs = [merkle.node(*level[at : at + 2]) for at in range(0, len(level) - 1, 2)]
+        levels.append(pairs + level[len(pairs) * 2 :])
+    return levels
+
+
+def _path(levels: list[list[bytes]], index: int) -> Iterable[bytes]:
+    for level in levels[:-1]:
+        if index ^ 1 < len(level):
+            yield level[index ^ 1]
+        index >>= 1
+
+
+def _disclosed(store: Path, now: checkpoint.Checkpoint) -> Iterable[tuple[str, int]]:
     for entry in ledger.read(store):
         if isinstance(entry, ledger.Entry) and entry.kind in DISCLOSED:
             head = now.heads.get(entry.shard)
             if head is not None and entry.number < head.size:
-                yield f"{entry.shard}:{entry.number}"
+                yield entry.shard, entry.number
 
 
 def _openings(key: bytes, shown: Mapping[str, ledger.Entry | ledger.Torn], names: Iterable[str]) -> list[Shown]:

@@ -12,11 +12,10 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from provenance import ledger
+from provenance import ledger, standalone
+from provenance.dsse import Signer
 from provenance.errors import StoreError
-from provenance.evidence import standalone
-from provenance.evidence.dsse import Signer
-from provenance.evidence.standalone import RECORD, Key
+from provenance.standalone import RECORD, Key
 
 ATTESTED = "attested"
 ACCESS = "access"

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from provenance import ledger
 from provenance.errors import StoreError
-from provenance.evidence.standalone import LABEL_TYPE, PACK, PACK_TYPE, STATEMENT, VSA_TYPE
+from provenance.standalone import LABEL_TYPE, PACK, PACK_TYPE, STATEMENT, VSA_TYPE
 
 NAMESPACE = "urn:provenance-cleanroom"
 """Of the project's own types; in-toto asks of a TypeURI that it be unlikely to collide, not that it resolve."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -13,15 +14,17 @@ from typing import Any
 
 import msgspec
 
-from provenance import policy, scan
+from provenance import policy, scan, standalone
 from provenance.errors import ProvenanceError, StoreError
-from provenance.evidence import packing, standalone
-from provenance.evidence.standalone import Key, Outcome, Pack
+from provenance.evidence import packing
 from provenance.label import reading
+from provenance.label.form import Label
 from provenance.policy import Judging, Loaded, Policy, Use, baseline, runs, schema, waivers
 from provenance.policy.judge import Resolve
 from provenance.report import collect
+from provenance.standalone import Key, Outcome, Pack
 from provenance.terms import Registry, rows
+from provenance.words import UNKNOWN
 
 Asking = Callable[[Callable[[], Registry], Policy], Resolve]
 """How a policy asks a registry of terms."""
@@ -94,7 +97,7 @@ def _judgement(pack: Pack, asking: Asking, outcome: Outcome) -> None:
                 outcome.fault(part, "its 'due' is not what the packed policy gives of the packed facts")
             part = "label.json"
             if part in pack.files and not outcome.faults:
-                _shares(pack, folder, outcome)
+                _made_again(pack, folder, report, outcome)
     except (ProvenanceError, OSError, ValueError, TypeError, LookupError, ArithmeticError, pa.ArrowException) as error:
         outcome.fault(part, f"could not be judged again: {type(error).__name__}: {str(error)[:300]}")
         return
@@ -109,8 +112,8 @@ def _judgement(pack: Pack, asking: Asking, outcome: Outcome) -> None:
         )
 
 
-def _shares(pack: Pack, folder: Path, outcome: Outcome) -> None:
-    """The label's shares against the findings."""
+def _made_again(pack: Pack, folder: Path, report: dict[str, Any], outcome: Outcome) -> None:
+    """All that a label says, but the digests of the dataset, against scan, findings, report and terms."""
     label = reading.parse(pack.read("label.json"), "label.json")
     done = scan.load(folder)
     names = [one.path for one in label.subject.files]
@@ -121,18 +124,81 @@ def _shares(pack: Pack, folder: Path, outcome: Outcome) -> None:
         from provenance.label import tallying
 
         with tallying.tallied(folder, done, names, 1) as tally:
-            shares, skipped, clauses = tally.shares(), tally.skipped(), tally.clauses()
+            shares, skipped, clauses, waived = tally.shares(), tally.skipped(), tally.clauses(), tally.waivers()
+            matched = tally.matched()
+            held = _is_held(pack, tally, outcome)
     except ImportError:
         outcome.unverified.append("label: its shares were not counted again: no duckdb (pip install with [data])")
         return
-    if shares != label.shares:
-        outcome.fault("label.json", "its shares are not those of the findings")
-    if skipped != label.skipped:
-        outcome.fault("label.json", "its skipped records are not those of the scan")
-    if clauses != [(one.id, one.records) for one in label.clauses]:
-        outcome.fault("label.json", "its clauses are not those of the findings")
+    rows: Counter[str] = Counter(dict.fromkeys(done.files, 0))
+    for unit in done.units:
+        rows[unit.file] += unit.receipt.rows
+    count, unread, tool = rows.total(), sum(skipped.values()), label.tool
+    counts = (done.total("texts"), done.total("size"), done.total("tokens"), matched, count - matched - unread, unread)
+    totals = (len(names), count, *counts)
+    judged = label.judgement
+    for what, alike in (
+        ("totals are not those of the scan", msgspec.structs.astuple(label.totals) == totals),
+        ("files have other records than in the scan", {one.path: one.records for one in label.subject.files} == rows),
+        ("shares are not those of the findings", shares == label.shares),
+        ("skipped records are not those of the scan", skipped == label.skipped),
+        ("clauses are not those of the findings", clauses == [(one.id, one.records) for one in label.clauses]),
+        ("clauses have another verification than the packed terms", _are_verified_so(pack, label)),
+        ("waivers are not those of the findings", waived == label.waivers),
+        ("contents are not those of the findings", held),
+        ("policy has another name than in the report", judged.policy == report["policy"]["name"]),
+        ("verdicts are not those of the report", judged.verdicts == report["verdicts"]),
+        (
+            "tool is not that of the scan",
+            (tool.version, tool.engine, tool.recipe, tool.index, tool.ingredients)
+            == (done.tool, done.engine, done.recipe, done.index, done.ingredients),
+        ),
+        (
+            "missed captures or promise are not those of the report",
+            (tool.missed_captures, tool.promise) == (report["captures"]["missed"], report["promise"]),
+        ),
+    ):
+        if not alike:
+            outcome.fault("label.json", f"its {what}")
     if not outcome.faults:
-        outcome.verified.append("label: its shares, clauses and skipped records were counted again: the same")
+        told = ", contents" if pack.under("contents") else ""
+        outcome.verified.append(
+            f"label: its totals, shares, clauses, waivers and skipped records{told} were counted again: the same"
+        )
+
+
+def _is_held(pack: Pack, tally: Any, outcome: Outcome) -> bool:
+    """Whether the packed contents are those of the findings; true where none are packed."""
+    import pyarrow as pa
+
+    from provenance.label import contents
+
+    packed = pack.under("contents")
+    if not packed:
+        return True
+    with tempfile.TemporaryDirectory(prefix="provenance-verify-") as name:
+        path = Path(name) / "contents.parquet"
+        _copied(pack, packed[0], path)
+        _check_size(path)
+        theirs = pa.Table.from_batches(contents.batches(path), contents.schema())
+    return bool(theirs.equals(pa.Table.from_batches(tally.sets(), contents.schema())))
+
+
+def _are_verified_so(pack: Pack, label: Label) -> bool:
+    """Whether each clause has the verification status of the packed terms; true where none are packed."""
+    if not pack.under("terms"):
+        return True
+    status = {row.id: str(row.verification) for row in _registry(pack).rows}
+    return all(one.status == status.get(one.id, UNKNOWN) for one in label.clauses)
+
+
+def _copied(pack: Pack, part: str, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with pack.open(part) as source, target.open("xb") as file:
+        left = pack.files[part].size
+        while left and (piece := source.read(min(left, 1 << 20))):
+            left -= len(piece)
+            file.write(piece)
 
 
 @contextmanager
@@ -141,13 +207,7 @@ def _unpacked(pack: Pack) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="provenance-verify-") as name:
         folder = Path(name) / "scan"
         for part in pack.under("scan"):
-            target = folder / part.removeprefix("scan/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with pack.open(part) as source, target.open("xb") as file:
-                left = pack.files[part].size
-                while left and (piece := source.read(min(left, 1 << 20))):
-                    left -= len(piece)
-                    file.write(piece)
+            _copied(pack, part, folder / part.removeprefix("scan/"))
         yield folder
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import string
+import re
 import uuid
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -14,7 +14,11 @@ from provenance.label import reading
 from provenance.label.form import Label, Share
 from provenance.words import UNKNOWN
 
-_MARKUP = {ord(mark): f"&#{ord(mark)};" for mark in set(string.punctuation) - set(",-/=+;?()'")}
+_MARKUP = {ord(mark): f"&#{ord(mark)};" for mark in '\\`*_[]<>&|!#~$@{}"^'}
+_LINK = re.compile(
+    r"(?i)(?<=http):(?=//)|(?<=https):(?=//)|(?<=ftp):(?=//)|(?<=www)\.|(?<=mailto):|(?<=xmpp):|:(?=[0-9_+-]*[a-z][\w+-]*:)"
+)
+"""Points and colons that GitHub's Markdown takes for a link, or a picture's name."""
 _TYPES = {
     "arrow": "application/vnd.apache.arrow.file",
     "csv": "text/csv",
@@ -132,6 +136,7 @@ def facts(label: Label) -> list[tuple[str, str]]:
         *((name, str(count)) for name, count in msgspec.structs.asdict(totals).items()),
         ("verdict", judged.verdict),
         ("policy", judged.policy),
+        *((one, value) for one in ("day", "use", "team") if (value := getattr(judged, one))),
         *((f"digest:{name}", value) for name, value in sorted(judged.digests.items())),
         *((f"skipped:{reason}", str(count)) for reason, count in sorted(label.skipped.items())),
         *((f"clause:{one.id}", f"{one.records} ({one.status})") for one in label.clauses),
@@ -169,6 +174,10 @@ def json(value: Any) -> bytes:
 
 
 def escaped(text: str) -> str:
-    """A name that others chose, for Markdown: on one line, every character visible, none of them markup."""
+    """A name that others chose, for Markdown: on one line, every character visible, none of them markup.
+
+    What is markup within a line (CommonMark 0.31, GitHub's tables, strikethrough and autolinks) becomes a character
+    reference; points and colons stay where they make no link.
+    """
     shown = text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return shown.translate(_MARKUP)
+    return _LINK.sub(lambda one: f"&#{ord(one[0])};", shown.translate(_MARKUP))

@@ -81,6 +81,12 @@ class Judgement(msgspec.Struct, frozen=True):
     """Of policy, waivers, baseline, registry and index, and ``all`` of them together."""
     verdicts: dict[str, int]
     """Matched texts by verdict."""
+    day: str = ""
+    """As on which day (ISO 8601): terms, waivers and what expires depend on it. Empty where nobody said."""
+    use: str = ""
+    """What the texts are for, as the command line said; a zone of the policy may say otherwise for its own."""
+    team: str = ""
+    """Whose texts they are."""
 
 
 class Clause(msgspec.Struct, frozen=True):

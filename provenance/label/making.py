@@ -22,6 +22,7 @@ from provenance.label.records import Planned, Progress
 from provenance.model import UNKNOWN
 
 DIGESTS = ("policy", "waivers", "baseline", "registry", "index", "all")
+SITUATION = ("day", "use", "team")
 SHOWN = 5
 
 
@@ -105,6 +106,7 @@ def _label(
                 policy=judged.policy.get("name", ""),
                 digests={one: judged.judged[one] for one in DIGESTS if one in judged.judged},
                 verdicts=judged.verdicts,
+                **{one: judged.judged.get(one, "") for one in SITUATION},
             ),
             clauses=tuple(_clauses(tally.clauses(), overlays)),
             waivers=tally.waivers(),

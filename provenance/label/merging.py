@@ -135,6 +135,9 @@ def _judgement(some: list[Judgement]) -> Judgement:
         policy=", ".join(names),
         digests={name: value for name, value in some[0].digests.items() if len(every[name]) == 1},
         verdicts=_ordered([one.verdicts for one in some]),
+        day=_same([one.day for one in some]),
+        use=_same([one.use for one in some]),
+        team=_same([one.team for one in some]),
     )
 
 

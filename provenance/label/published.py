@@ -24,7 +24,9 @@ def schema() -> dict[str, Any]:
     said = _said(form)
     for name, one in types.items():
         one["additionalProperties"] = False
+        one["required"] = list(one["properties"])
         for field, kind in one["properties"].items():
+            kind.pop("default", None)
             kind.update({"description": said[name, field]} if (name, field) in said else {})
             if kind.get("type") == "integer":
                 kind |= {"minimum": 0, "maximum": reading.MOST}

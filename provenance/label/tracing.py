@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from provenance import store
 from provenance.errors import PolicyError, StoreError
 from provenance.label import contents, reading
 from provenance.label.contents import Member
 from provenance.label.reading import Read
+from provenance.model import Ingredient
 from provenance.policy import strict
 
 MODELS = "models.yaml"
@@ -34,11 +36,23 @@ class Asked(NamedTuple):
     """A pattern: ``claude-*``."""
     tool: str = ""
 
-    def fits(self, member: Member) -> bool:
+    def fits(self, one: Member | Asked) -> bool:
         """Whether it is this output, or one of these."""
         exact = ("ingredient", "session", "provider", "tool")
-        same = all(getattr(self, name) in ("", getattr(member, name)) for name in exact)
-        return same and (not self.model or fnmatchcase(member.model, self.model))
+        same = all(getattr(self, name) in ("", getattr(one, name)) for name in exact)
+        return same and (not self.model or fnmatchcase(one.model, self.model))
+
+
+def repeated(stored: Path, asked: Asked) -> frozenset[str]:
+    """Ids of outputs that have the text of one that is asked for, as a store knows them: a match is with the earliest
+    of them, which may be another session's. Raises StoreError where the store is missing or damaged."""
+    digests = {one.whole.digest for one in store.read(stored) if asked.fits(_named(one))}
+    return frozenset(one.id for one in store.read(stored) if one.whole.digest in digests)
+
+
+def _named(one: Ingredient) -> Asked:
+    origin = one.origin
+    return Asked(one.id, origin.session, origin.provider, origin.model, origin.tool)
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -104,10 +118,13 @@ class Trace(msgspec.Struct, frozen=True):
     """Digests that the list of models has and the folder has not."""
     passed_over: int
     """JSON files that are no labels."""
+    is_by_text: bool
+    """Whether a store was asked which outputs have the same text, so that a session that only repeated is found."""
 
 
-def trace(folder: Path, asked: Asked, models: Path | None = None) -> Trace:
-    """What the labels below a folder say. ``models`` is the list of models, by default ``models.yaml`` in it.
+def trace(folder: Path, asked: Asked, models: Path | None = None, same: frozenset[str] | None = None) -> Trace:
+    """What the labels below a folder say. ``models`` is the list of models, by default ``models.yaml`` in it; ``same``
+    are ids of outputs that count as asked for too (``repeated``).
 
     Raises StoreError for a label or contents that are damaged, PolicyError for a list of models not in its form.
     """
@@ -118,7 +135,7 @@ def trace(folder: Path, asked: Asked, models: Path | None = None) -> Trace:
     for digest, above in parents.items():
         for one in above:
             children.setdefault(one, []).append(digest)
-    found = {digest: _found(read, asked) for digest, read in reads.items()}
+    found = {digest: _found(read, asked, same or frozenset()) for digest, read in reads.items()}
     of_interest = {digest for digest, one in found.items() if one["holds"] != NO}
     shown = of_interest | _reached(of_interest, children)
     upward = {digest: [one for one in above if one in of_interest] for digest, above in parents.items()}
@@ -142,6 +159,7 @@ def trace(folder: Path, asked: Asked, models: Path | None = None) -> Trace:
         absent_parents=tuple(sorted(every - reads.keys())),
         absent_labels=tuple(sorted({one for labels in trained.values() for one in labels} - reads.keys())),
         passed_over=passed_over,
+        is_by_text=same is not None,
     )
 
 
@@ -192,7 +210,7 @@ class _Models(msgspec.Struct, forbid_unknown_fields=True):
                 raise ValueError(f"model {name!r}: {str(wrong[0])[:80]!r} is not the SHA-256 of a label")
 
 
-def _found(read: Read, asked: Asked) -> dict[str, Any]:
+def _found(read: Read, asked: Asked, same: frozenset[str]) -> dict[str, Any]:
     """What a label's own contents say."""
     label = read.label
     found: dict[str, Any] = {
@@ -212,7 +230,7 @@ def _found(read: Read, asked: Asked) -> dict[str, Any]:
     files: set[int] = set()
     outputs: set[tuple[str, ...]] = set()
     for one in contents.read(contents.place(read.path), label):
-        members = [member for member in one.members if asked.fits(member)]
+        members = [member for member in one.members if asked.fits(member) or member.ingredient in same]
         if members:
             found["records"] += one.records
             found["tokens"] += one.text_tokens

@@ -19,13 +19,13 @@ from provenance import ledger
 from provenance.errors import StoreError
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+    from provenance.dsse import Signer
+    from provenance.standalone import Key
 
 FORMAT = 1
 PAYLOAD_TYPE = "application/vnd.provenance.checkpoint+json"
 LARGEST_FILE = 1 << 26
 """Bytes of a checkpoint or proof that are read at most: one entry of the largest size, or half a million shards."""
-SIGN = "the package cryptography is not installed (pip install 'provenance-cleanroom[sign]')"
 
 Hash = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Name = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{16}|ledger-1)\Z")]
@@ -75,26 +75,12 @@ class Checkpoint(NamedTuple):
     signatures: tuple[Signature, ...]
 
 
-def make(heads: Iterable[Head], time: str, signing_key: Path | None) -> bytes:
-    """The file of a checkpoint: the same heads, time and key, the same bytes.
+def make(heads: Iterable[Head], time: str, signers: Sequence[Signer] = ()) -> bytes:
+    """The file of a checkpoint: the same heads, time and Ed25519 keys, the same bytes."""
+    from provenance import dsse
 
-    Raises StoreError where ``signing_key`` is no Ed25519 private key in PEM, or cryptography is not installed.
-    """
     shards = [msgspec.to_builtins(head) for head in sorted(heads, key=lambda head: head.shard)]
-    payload = ledger.canonical({"checkpoint": FORMAT, "shards": shards, "time": time})
-    signatures = []
-    if signing_key is not None:
-        private = _private(signing_key)
-        keyid = _keyid(private.public_key())
-        signatures.append({"keyid": keyid, "sig": _base64(private.sign(encoding(PAYLOAD_TYPE, payload)))})
-    envelope = {"payload": _base64(payload), "payloadType": PAYLOAD_TYPE, "signatures": signatures}
-    return ledger.canonical(envelope) + b"\n"
-
-
-def encoding(payload_type: str, payload: bytes) -> bytes:
-    """What is signed of an envelope: DSSE's pre-authentication encoding (protocol.md)."""
-    kind = payload_type.encode()
-    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+    return dsse.sealed(PAYLOAD_TYPE, ledger.canonical({"checkpoint": FORMAT, "shards": shards, "time": time}), signers)
 
 
 def load(path: Path) -> Checkpoint:
@@ -140,71 +126,18 @@ def name_of(data: bytes, time: str) -> str:
     return f"{time.replace(':', '')}-{sha256(data).hexdigest()[:8]}.json"
 
 
-def is_signed_by(checkpoint: Checkpoint, public_key: Ed25519PublicKey) -> bool:
+def is_signed_by(checkpoint: Checkpoint, public_key: Key) -> bool:
     """Whether one of the signatures is by this key, over exactly what the checkpoint says."""
-    from cryptography.exceptions import InvalidSignature
+    from provenance import standalone
 
-    signed = encoding(PAYLOAD_TYPE, checkpoint.payload)
+    signed = standalone.encoding(PAYLOAD_TYPE, checkpoint.payload)
     for signature in checkpoint.signatures:
         try:
-            public_key.verify(_bytes(signature.sig), signed)
-            return True
-        except (InvalidSignature, ValueError):
+            if standalone.is_signed(public_key, _bytes(signature.sig), signed):
+                return True
+        except ValueError:
             pass
     return False
-
-
-def public(path: Path) -> Ed25519PublicKey:
-    """An Ed25519 public key from PEM; StoreError where it is none, or cryptography is not installed."""
-    try:
-        from cryptography.exceptions import UnsupportedAlgorithm
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-        from cryptography.hazmat.primitives.serialization import load_pem_public_key
-    except ImportError as error:
-        raise StoreError(f"{path}: signatures cannot be checked: {SIGN}") from error
-    mend = "make one with: openssl pkey -in PRIVATE -pubout -out FILE"
-    try:
-        key = load_pem_public_key(_pem(path, mend))
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise StoreError(f"{path}: not a public key in PEM ({mend})") from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise StoreError(f"{path}: a key of another kind than Ed25519 ({mend})")
-    return key
-
-
-def _private(path: Path) -> Ed25519PrivateKey:
-    try:
-        from cryptography.exceptions import UnsupportedAlgorithm
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key
-    except ImportError as error:
-        raise StoreError(f"{path}: a checkpoint cannot be signed: {SIGN}") from error
-    mend = "make one with: openssl genpkey -algorithm ed25519 -out FILE"
-    try:
-        key = load_pem_private_key(_pem(path, mend), password=None)
-    except TypeError as error:
-        raise StoreError(f"{path}: a private key with a password, which cannot be asked for here ({mend})") from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise StoreError(f"{path}: not a private key in PEM ({mend})") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise StoreError(f"{path}: a key of another kind than Ed25519 ({mend})")
-    return key
-
-
-def _pem(path: Path, mend: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be read: {error.strerror} ({mend})") from error
-
-
-def _keyid(key: Ed25519PublicKey) -> str:
-    """A hint which key signed: SHA-256 of its 32 bytes."""
-    return sha256(key.public_bytes_raw()).hexdigest()
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
 
 
 def _bytes(text: str) -> bytes:

@@ -23,8 +23,9 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from provenance import standalone
 from provenance.cli.policy import asking
-from provenance.evidence import standalone, verifying
+from provenance.evidence import verifying
 from tests.evidence.making import call, made
 
 CHANGES = 1000

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from provenance import dsse, standalone
 from provenance.errors import StoreError
-from provenance.evidence import dsse, standalone
 from tests.evidence.making import keypair
 
 pytest.importorskip("cryptography")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from provenance import ledger
+from provenance import dsse, ledger
 from provenance.errors import StoreError
-from provenance.evidence import dsse, records
+from provenance.evidence import records
 from provenance.evidence.records import Kind, Side
 from tests.evidence.making import keypair
 

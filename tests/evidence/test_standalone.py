@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import base64
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -14,18 +15,28 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provenance import ledger
+from provenance import dsse, ledger, standalone
 from provenance.cli.policy import asking
 from provenance.errors import ProvenanceError
-from provenance.evidence import dsse, packing, standalone, verifying
+from provenance.evidence import packing, verifying
 from provenance.ledger import merkle
 from tests.evidence.making import Made
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _each_signature_is_worked_out_once() -> Iterator[None]:
+    """The answer for a key, a signature and a message is always the same: packs are verified hundreds of times here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(standalone, "is_signed", functools.cache(standalone.is_signed))
+        yield
+
 
 VECTORS = [
     (
@@ -293,7 +304,8 @@ def test_the_verifier_in_a_pack_runs_alone(evidence: Made, zipped: Path, tmp_pat
 
     good = run(zipped, "--public-key", "theirs.pem", "--dataset", evidence.folder)
     assert (0, "") == (good.returncode, good.stderr)
-    assert "MANIFEST.json: signed by the key that was named" in good.stdout
+    assert "verified: MANIFEST.json, attestations/" in good.stdout
+    assert good.stdout.endswith("the pack holds, signed by a key that was named\n")
     assert "dataset: 1 files have the SHA-256" in good.stdout
     assert "the policy was not applied again" in good.stdout
     data = bytearray(zipped.read_bytes())
@@ -341,3 +353,60 @@ def test_a_signature_by_a_key_that_is_named_must_hold(evidence: Made, tmp_path: 
 def test_errors_of_the_disk_are_said(tmp_path: Path) -> None:
     with pytest.raises(ProvenanceError, match="cannot be read"):
         verifying.verify(tmp_path / "none.zip", asking)
+
+
+def test_a_key_in_the_form_of_openssh_is_the_same_key() -> None:
+    serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+    ours = (ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256R1()))
+    for private in ours:
+        public = private.public_key()
+        pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        line = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+        assert standalone.public_key(pem) == standalone.public_key(line + b" alice@example\n")
+    other = rsa.generate_private_key(65537, 2048).public_key()
+    line = other.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    for wrong in (line, b"ssh-ed25519", b"ssh-ed25519 AAAA", b"ssh-ed25519 !"):
+        with pytest.raises(ValueError, match=r"a key of another kind|not Base64"):
+            standalone.public_key(wrong)
+
+
+def test_a_key_of_small_order_signs_nothing() -> None:
+    """With the neutral point as key, [s]B = R holds for whatever message."""
+    neutral = (1).to_bytes(32, "little")
+    assert not standalone.is_signed(standalone.key_of("ed25519", neutral), neutral + bytes(32), b"anything")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b'{"a":1,"a":2}', b'{"x":[{"b":1,"c":2,"b":1}]}', b"[" + b"1" * 21 + b"]", b"[" + b"[]," * (1 << 23) + b"1]"],
+)
+def test_json_that_readers_take_differently_or_that_fills_the_memory_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"stands twice|without end|more than 8,388,608 values"):
+        standalone.parsed(data)
+
+
+def test_folders_in_folders_without_end_are_a_fault(tmp_path: Path) -> None:
+    folder = tmp_path / "pack"
+    folder.joinpath(*["a"] * 200).mkdir(parents=True)
+    assert any(why == "a name that no pack has" for _, why in standalone.verify(str(folder)).faults)
+
+
+def test_signatures_without_number_are_not_all_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standalone, "CHECKS", 100)
+    keys = [standalone.key_of("ed25519", bytes([one]) * 32) for one in range(20)]
+    sealed = {"payload": "e30=", "payloadType": "x", "signatures": [{"sig": "A" * 86 + "=="}] * 10}
+    packing.write(tmp_path / "many.zip", {"attestations/a.json": json.dumps(sealed).encode()}, keys=keys)
+    outcome = standalone.verify(str(tmp_path / "many.zip"))
+    assert ("attestations/a.json", "more than 100 signatures to try, with this one's") in outcome.faults
+
+
+def test_the_last_line_says_what_the_signature_is_worth(evidence: Made, zipped: Path, tmp_path: Path) -> None:
+    public = dsse.public(evidence.folder / evidence.public)
+    assert standalone.last_line(standalone.verify(str(zipped), [public])).endswith("signed by a key that was named")
+    assert "was not verified" in standalone.last_line(standalone.verify(str(zipped)))
+    packing.write(tmp_path / "plain.zip", {"policy.yaml": b"x"})
+    assert "nobody signed it" in standalone.last_line(standalone.verify(str(tmp_path / "plain.zip")))
+    (tmp_path / "plain.zip").write_bytes(b"")
+    assert "the pack does not hold" == standalone.last_line(standalone.verify(str(tmp_path / "plain.zip"), [public]))

@@ -47,7 +47,9 @@ def label(
         Totals(len(files), records, records, 100, 50, matched, unknown, skipped),
         shares,
         {"not UTF-8": skipped} if skipped else {},
-        Judgement("block" if matched else "allow", "clean-room", {"policy": sha("p")}, {"block": matched}),
+        Judgement(
+            "block" if matched else "allow", "clean-room", {"policy": sha("p")}, {"block": matched}, "2026-11-21"
+        ),
         (Clause("anthropic-commercial-d4", "verified", matched),) if matched else (),
         (Waived("W-1", "old work", "contract", "counsel", "2027-01-01", 1),) if matched else (),
         Tool("0.1.0", "C", "r1", sha("index"), 12, {"floor": 1}, 2, "every run of 32 tokens"),

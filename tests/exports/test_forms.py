@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import re
@@ -14,7 +15,7 @@ import yaml
 from hypothesis import given, settings
 from markdown_it import MarkdownIt
 
-from provenance.exports import FORMS, Given
+from provenance.exports import FORMS, Given, said
 from provenance.label.form import Label
 from tests.exports import standards
 from tests.exports.samples import MIXED, NOTHING, labels
@@ -174,8 +175,33 @@ def test_the_ai_act_draft_says_that_it_is_one_and_what_section_2_5_does_not_cove
 def test_names_are_no_markup_in_what_is_markdown(label: Label) -> None:
     for form in ("ai-act", "huggingface"):
         body = FORMS[form].render(label, SILENT).decode().split("\n---\n", 1)[-1]
-        html = MarkdownIt("commonmark").enable("table").render(body)
-        assert not re.search(r"<(?:script|b|a|img)\b", html)
+        page = MarkdownIt("commonmark").enable("table").render(body)
+        assert not re.search(r"<(?:script|b|a|img)\b", page)
+
+
+@pytest.mark.parametrize(
+    "name", ["claude-2.1", "gpt-5.3-codex", "2026-02-23T12:56:03Z", "org/model:7b-v1.2 (beta)", "a, b; c? d = e"]
+)
+def test_a_name_without_markup_is_read_in_the_source_as_it_is(name: str) -> None:
+    assert name == said.escaped(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("https://evil.example", "https&#58;//evil.example"),
+        ("HTTP://evil.example", "HTTP&#58;//evil.example"),
+        ("www.evil.example", "www&#46;evil.example"),
+        ("mailto:a@b.example", "mailto&#58;a&#64;b.example"),
+        (":skull:", "&#58;skull:"),
+        ("<b>|**x**", "&#60;b&#62;&#124;&#42;&#42;x&#42;&#42;"),
+        ("a\u202eb\nc", "a&#92;u202eb&#92;nc"),
+    ],
+)
+def test_what_would_be_markup_or_a_link_is_written_out(name: str, shown: str) -> None:
+    assert shown == said.escaped(name)
+    visible = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in name)
+    assert f"<p>{visible}</p>" == html.unescape(MarkdownIt().render(shown)).strip()
 
 
 def test_a_card_made_new_has_front_matter_that_parses() -> None:

@@ -13,13 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provenance import splitting
+from provenance import splitting, store
 from provenance.errors import PolicyError, StoreError
 from provenance.label import contents, merging, reading, tracing
 from provenance.label.form import Parent
 from provenance.label.reading import Read
 from provenance.label.tracing import Asked, Held, Trace
-from tests.label.builds import OUTPUTS, clean, jsonl, label, rewritten
+from tests.label.builds import BYLINES, OUTPUTS, clean, jsonl, label, rewritten
+from tests.making import ingredient
 
 Builds = dict[str, Read]
 
@@ -325,3 +326,23 @@ def test_any_contents_that_a_label_names_are_read_or_refused(
         assert 1 == sum(one.records for one in contents.read(contents.place(path), hostile.label))
     except StoreError as error:
         assert str(error).startswith(str(contents.place(path)))  # noqa: PT017  # some are still contents
+
+
+def test_a_session_that_only_repeated_is_found_where_a_store_knows_both(
+    builds: tuple[Path, Builds], tmp_path: Path
+) -> None:
+    folder, _ = builds
+    first = ingredient(OUTPUTS[0], call="c0", origin=BYLINES[0])
+    again = ingredient(OUTPUTS[0], call="later", origin=msgspec.structs.replace(BYLINES[0], session="repeats"))
+    other = ingredient(OUTPUTS[2], call="c2", origin=BYLINES[2])
+    store.append(tmp_path / "store", [first, again, other])
+    asked = Asked(session="repeats")
+    assert not tracing.trace(folder, asked).labels
+    same = tracing.repeated(tmp_path / "store", asked)
+    assert {first.id, again.id} == same
+    found = tracing.trace(folder, asked, same=same)
+    held = tracing.trace(folder, Asked(ingredient=first.id))
+    assert found.is_by_text
+    assert not held.is_by_text
+    assert found.labels == held.labels
+    assert found.labels

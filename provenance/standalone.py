@@ -28,6 +28,9 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
+if sys.version_info < (3, 9):  # noqa: UP036
+    sys.exit("verify.py needs Python 3.9 or later")
+
 PACK = 1
 PACK_TYPE = "urn:provenance-cleanroom:pack:v1"
 LABEL_TYPE = "urn:provenance-cleanroom:label:v1"
@@ -38,6 +41,7 @@ CHECKPOINT = "application/vnd.provenance.checkpoint+json"
 RECORD = "application/vnd.provenance.record+json"
 MANIFEST = "MANIFEST.json"
 SUM = "MANIFEST.sha256"
+REPORT = "scan/report.json"
 
 LARGEST = (1 << 32) - (1 << 26)
 """Bytes of a zip: beyond it the format needs 64-bit fields, which another reader may not have."""
@@ -45,6 +49,10 @@ MOST = 65_000
 """Files of a pack, likewise."""
 READ = 1 << 28
 """Bytes of one JSON file that is read whole."""
+VALUES = 1 << 23
+"""Values in it: each takes some 70 bytes, so that three bytes of it cannot fill the memory."""
+CHECKS = 1 << 13
+"""Signatures that are tried: each takes some milliseconds, and a pack can name any number of keys."""
 LONGEST = 240
 """Characters of a name."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*(?:/[A-Za-z0-9][A-Za-z0-9_.+-]*)*\Z")
@@ -69,10 +77,16 @@ class Outcome:
         self.verified: list[str] = []
         self.unverified: list[str] = []
         self.faults: list[tuple[str, str]] = []
+        self.sealed = ""
+        """What is known of the signature of the manifest, and so of the pack."""
+        self.checks = 0
+        """Signatures that were tried."""
+        self._told: set[tuple[str, str]] = set()
 
     def fault(self, part: str, why: str) -> None:
         """A part does not hold."""
-        if (part, why) not in self.faults:
+        if (part, why) not in self._told:
+            self._told.add((part, why))
             self.faults.append((part, why))
 
 
@@ -83,6 +97,7 @@ class Pack:
         self.path = path
         self.is_zip = not os.path.isdir(path)
         self.files: dict[str, Found] = dict(_zip(path, outcome) if self.is_zip else _folder(path, outcome))
+        self._kept: dict[str, Any] = {}
 
     def open(self, name: str) -> BinaryIO:
         """The bytes of a file, from its start; the caller reads no more than its size."""
@@ -100,8 +115,12 @@ class Pack:
             return file.read(size)
 
     def json(self, name: str) -> Any:
-        """A JSON file; ValueError where it is none."""
-        return parsed(self.read(name))
+        """A JSON file; ValueError where it is none. What many parts are compared with is parsed once."""
+        if name not in ("label.json", REPORT):
+            return parsed(self.read(name))
+        if name not in self._kept:
+            self._kept[name] = parsed(self.read(name))
+        return self._kept[name]
 
     def under(self, folder: str) -> list[str]:
         """The names in a folder, sorted."""
@@ -200,6 +219,11 @@ def _folder(path: str, outcome: Outcome) -> Iterator[tuple[str, Found]]:
     count = 0
     for root, folders, names in os.walk(path):
         folders.sort()
+        if len(os.path.relpath(root, path)) > LONGEST:
+            outcome.fault(_shown(os.path.relpath(root, path)), "a name that no pack has")
+            folders.clear()
+            continue
+        count += not names
         if not folders and not names and root != path:
             outcome.fault(_shown(os.path.relpath(root, path)), "an empty folder, which no pack has")
         for one in sorted([*names, *(one for one in folders if os.path.islink(os.path.join(root, one)))]):
@@ -207,8 +231,7 @@ def _folder(path: str, outcome: Outcome) -> Iterator[tuple[str, Found]]:
             name = os.path.relpath(full, path).replace(os.sep, "/")
             count += 1
             if count > MOST:
-                outcome.fault("(folder)", f"more than {MOST:,} files")
-                return
+                break
             info = os.lstat(full)
             if not stat.S_ISREG(info.st_mode):
                 outcome.fault(_shown(name), "is no regular file")
@@ -217,17 +240,38 @@ def _folder(path: str, outcome: Outcome) -> Iterator[tuple[str, Found]]:
             else:
                 with open(full, "rb") as file:
                     yield name, Found(-1, info.st_size, _hash(file, info.st_size + 1)[1])
+        if count > MOST:
+            outcome.fault("(folder)", f"more than {MOST:,} files")
+            return
 
 
 # JSON and envelopes
 
 
 def parsed(data: bytes) -> Any:
-    """JSON; ValueError for whatever is none, nests too deep or has a number without end."""
+    """JSON; ValueError for whatever is none, nests too deep, has a key twice (readers disagree on which of the two
+    holds), a number without end, or more values than any file of a pack."""
+    if sum(map(data.count, (b",", b"[", b"{"))) > VALUES:
+        raise ValueError(f"more than {VALUES:,} values, which no such file has")
     try:
-        return json.loads(data.decode("utf-8"), parse_constant=_no_constant)
+        return json.loads(
+            data.decode("utf-8"), parse_constant=_no_constant, parse_int=_integer, object_pairs_hook=_once
+        )
     except RecursionError:
         raise ValueError("nested too deep") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return made
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 20:  # Python 3.9 takes minutes for a million digits
+        raise ValueError("a number without end")
+    return int(digits)
 
 
 def _no_constant(name: str) -> Any:
@@ -333,10 +377,14 @@ class Key(NamedTuple):
 ED25519_HEAD = bytes.fromhex("302a300506032b6570032100")
 P256_HEAD = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
 """What stands before the key in its DER form (RFC 8410 section 4, RFC 5480 section 2)."""
+SSH_ED25519_HEAD = b"\0\0\0\x0bssh-ed25519\0\0\0\x20"
+SSH_P256_HEAD = b"\0\0\0\x13ecdsa-sha2-nistp256\0\0\0\x08nistp256\0\0\0\x41\4"
 
 
 def public_key(pem: bytes) -> Key:
-    """A public key from PEM; ValueError where it is none, or of another kind."""
+    """A public key from PEM, or the line of OpenSSH's .pub file; ValueError where it is none, or of another kind."""
+    if pem.startswith((b"ssh-", b"ecdsa-")):
+        return _ssh_key(pem)
     text = "".join(pem[:4096].decode("ascii", "replace").split())
     found = re.match(r"-----BEGINPUBLICKEY-----([A-Za-z0-9+/=]*)-----ENDPUBLICKEY-----\Z", text)
     if not found:
@@ -345,6 +393,16 @@ def public_key(pem: bytes) -> Key:
     for kind, head, size in (("ed25519", ED25519_HEAD, 32), ("p256", P256_HEAD, 64)):
         if der.startswith(head) and len(der) == len(head) + size:
             return key_of(kind, der[len(head) :])
+    raise ValueError("a key of another kind than Ed25519 or ECDSA P-256")
+
+
+def _ssh_key(line: bytes) -> Key:
+    """RFC 4253 section 6.6, RFC 8709 section 4, RFC 5656 section 3.1."""
+    words = line.decode("ascii", "replace").split(None, 2)
+    data = _base64(words[1]) if len(words) > 1 else b""
+    for kind, head, size in (("ed25519", SSH_ED25519_HEAD, 32), ("p256", SSH_P256_HEAD, 64)):
+        if data.startswith(head) and len(data) == len(head) + size:
+            return key_of(kind, data[len(head) :])
     raise ValueError("a key of another kind than Ed25519 or ECDSA P-256")
 
 
@@ -411,6 +469,8 @@ def _ed25519(public: bytes, signature: bytes, message: bytes) -> bool:
     s = int.from_bytes(signature[32:], "little")
     base = _point(_BASE_Y.to_bytes(32, "little"))
     if key is None or first is None or base is None or s >= _L:
+        return False
+    if not _times(8, key)[0]:  # a key of small order: signatures by it hold for messages that nobody signed
         return False
     k = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % _L
     left, right = _times(s, base), _add(first, _times(k, key))
@@ -569,8 +629,9 @@ def verify_opened(path: str, keys: Sequence[Key] = (), dataset: str = "") -> tup
     steps: Sequence[tuple[str, Callable[[], None]]] = (
         (MANIFEST, lambda: _signatures(pack, every, trusted, outcome)),
         ("ledger", lambda: _ledger(pack, outcome)),
+        ("ledger", lambda: _entries(pack, every, trusted, outcome)),
         ("label.json", lambda: _label(pack, outcome)),
-        ("scan/report.json", lambda: _report(pack, outcome)),
+        (REPORT, lambda: _report(pack, outcome)),
         ("index/manifest.json", lambda: _index(pack, outcome)),
         ("attestations", lambda: _attestations(pack, outcome)),
         ("openings.json", lambda: _openings(pack, outcome)),
@@ -658,43 +719,70 @@ def _signatures(pack: Pack, every: dict[str, Key], trusted: dict[str, Key], outc
     """Every envelope of the pack. One that a known key is said to have signed must be signed by it."""
     names = [MANIFEST, *pack.under("attestations")]
     names += [one for one in ("ledger/checkpoint.json", "ledger/since.json") if one in pack.files]
+    told: dict[tuple[str, str], list[str]] = {}
     for name in names:
         try:
             signed = envelope(pack.read(name))
         except ValueError as error:
             outcome.fault(name, str(error))
             continue
-        by = []
         message = encoding(signed.kind, signed.payload)
-        for keyid, signature in signed.signatures:
-            likely = [every[keyid]] if keyid in every else list(every.values())[:64]
-            holding = [key.keyid for key in likely if is_signed(key, signature, message)]
-            if keyid in every and not holding:
-                outcome.fault(name, f"the signature does not hold: key {keyid}")
-            by.extend(holding)
-        if any(keyid in trusted for keyid in by):
-            known = ", ".join(sorted({keyid for keyid in by if keyid in trusted}))
-            outcome.verified.append(f"{name}: signed by the key that was named, {known}")
-        elif trusted and name == MANIFEST:
+        by = _signed_by(name, message, signed.signatures, every, outcome)
+        known = sorted({keyid for keyid in by if keyid in trusted})
+        sealed = OWNER if known else BROUGHT if by else UNKNOWN if signed.signatures else NOBODY
+        outcome.sealed = sealed if name == MANIFEST else outcome.sealed
+        if trusted and name == MANIFEST and not known:
             outcome.fault(name, "not signed by the key that was named")
-        elif by:
-            outcome.unverified.append(
-                f"{name}: its signature holds by key {by[0]}, but the pack itself brings that key; whose it is was not "
-                "verified (name the key that you have from its owner: --public-key)"
-            )
-        elif signed.signatures:
-            outcome.unverified.append(f"{name}: signature of an unknown key (name it: --public-key)")
-        else:
-            outcome.unverified.append(f"{name}: not signed, so whoever had the pack could have made it anew")
+        told.setdefault((sealed, ", ".join(known or sorted(set(by)))), []).append(name)
+    for (sealed, keyids), some in told.items():
+        shown = ", ".join(some[:SHOWN]) + (f" and {len(some) - SHOWN:,} more" if len(some) > SHOWN else "")
+        says = outcome.verified if sealed == OWNER else outcome.unverified
+        says.append(f"{shown}: {SEALED[sealed].format(keyids)}")
 
 
-def _heads(data: bytes) -> dict[str, tuple[int, bytes]]:
-    """What a checkpoint records: the size and root of each shard."""
+OWNER, BROUGHT, UNKNOWN, NOBODY = "owner", "brought", "unknown", "nobody"
+SEALED = {
+    OWNER: "signed by the key that was named, {}",
+    BROUGHT: "the signature holds by key {}, but the pack itself brings that key; whose it is was not verified "
+    "(name the key that you have from its owner: --public-key)",
+    UNKNOWN: "signature of an unknown key (name it: --public-key)",
+    NOBODY: "not signed, so whoever had the pack could have made it anew",
+}
+
+
+def _signed_by(
+    name: str, message: bytes, signatures: Iterable[tuple[str, bytes]], every: dict[str, Key], outcome: Outcome
+) -> list[str]:
+    """The keys whose signatures of the message hold. One that names a known key and does not hold is a fault."""
+    by: list[str] = []
+    for keyid, signature in signatures:
+        likely = [every[keyid]] if keyid in every else list(every.values())[:64]
+        outcome.checks += len(likely)
+        if outcome.checks > CHECKS:
+            outcome.fault(name, f"more than {CHECKS:,} signatures to try, with this one's")
+            break
+        holding = [key.keyid for key in likely if is_signed(key, signature, message)]
+        if keyid in every and not holding:
+            outcome.fault(name, f"the signature does not hold: key {keyid}")
+        by.extend(holding)
+    return by
+
+
+class Heads(NamedTuple):
+    """What a checkpoint records."""
+
+    time: str
+    shards: dict[str, tuple[int, bytes]]
+    """The size and root of each."""
+
+
+def _heads(data: bytes) -> Heads:
     signed = envelope(data)
     said = _object(parsed(signed.payload))
     if signed.kind != CHECKPOINT or said.get("checkpoint") != 1 or canonical(said) != signed.payload:
         raise ValueError("not a checkpoint of version 1")
-    return {_text(one["shard"]): (_count(one["size"]), _digest(one["root"])) for one in _list(said["shards"])}
+    heads = {_text(one["shard"]): (_count(one["size"]), _digest(one["root"])) for one in _list(said["shards"])}
+    return Heads(_text(said["time"]), heads)
 
 
 def _ledger(pack: Pack, outcome: Outcome) -> None:
@@ -703,43 +791,114 @@ def _ledger(pack: Pack, outcome: Outcome) -> None:
         outcome.unverified.append("ledger: the pack shows none of it")
         return
     now = _heads(pack.read("ledger/checkpoint.json"))
-    shown = 0
+    before = len(outcome.faults)
+    seen: set[tuple[str, int]] = set()
     for name in pack.under("ledger/entries"):
         try:
             one = _object(pack.json(name))
             head = _count(one["size"]), _digest(one["root"])
             line = _text(one["entry"]).encode("utf-8")
             path = [_digest(beside) for beside in _list(one["path"])[:65]]
+            place = _text(one["shard"]), _count(one["index"])
             if one.get("proof") != 1 or one.get("kind") != "inclusion":
                 raise ValueError("not a proof of version 1")
         except (ValueError, KeyError) as error:
             outcome.fault(name, f"not a proof: {error}")
             continue
-        if now.get(_text(one["shard"])) != head:
+        if now.shards.get(place[0]) != head:
             outcome.fault(name, "the tree that it stands in is not the one that ledger/checkpoint.json records")
-        elif not is_included(leaf(line), _count(one["index"]), head[0], path, head[1]):
+        elif not is_included(leaf(line), place[1], head[0], path, head[1]):
             outcome.fault(name, "the proof does not show that the entry is in the ledger")
-        else:
-            shown += 1
-    outcome.verified.append(f"ledger: {shown:,} entries are in the {len(now):,} shards that the checkpoint records")
+        elif place in seen:
+            outcome.fault(name, f"shows {_shown(place[0])}:{place[1]}, which another file shows")
+        seen.add(place)
+    if len(outcome.faults) == before:
+        outcome.verified.append(
+            f"ledger: {len(seen):,} entries are in the {len(now.shards):,} shards that the checkpoint of "
+            f"{_shown(now.time)} records"
+        )
     if "ledger/since.json" not in pack.files:
         outcome.unverified.append("ledger: no earlier checkpoint, so nothing shows that it only grew")
         return
-    before = _heads(pack.read("ledger/since.json"))
+    _growth(pack, now, outcome)
+
+
+def _growth(pack: Pack, now: Heads, outcome: Outcome) -> None:
+    """Every shard of the earlier checkpoint was only added to."""
+    old_heads = _heads(pack.read("ledger/since.json"))
     growth = {_text(one["shard"]): one for one in _list(_object(pack.json("ledger/consistency.json"))["shards"])}
-    name = "ledger/consistency.json"
-    if set(growth) != set(before):
+    name, before = "ledger/consistency.json", len(outcome.faults)
+    if old_heads.time >= now.time:
+        outcome.fault("ledger/since.json", "is no earlier checkpoint than ledger/checkpoint.json")
+    if set(growth) != set(old_heads.shards):
         outcome.fault(name, "it does not speak of every shard of the earlier checkpoint, and of no other")
-    for shard in sorted(set(growth) & set(before)):
+    for shard in sorted(set(growth) & set(old_heads.shards)):
         one = growth[shard]
         old = _count(one["first"]), _digest(one["first_root"])
         new = _count(one["second"]), _digest(one["second_root"])
         path = [_digest(beside) for beside in _list(one["path"])[:65]]
-        if old != before[shard] or new != now.get(shard):
+        if old != old_heads.shards[shard] or new != now.shards.get(shard):
             outcome.fault(name, f"{_shown(shard)}: not the trees that the two checkpoints record")
         elif not is_consistent(old[0], new[0], old[1], new[1], path):
             outcome.fault(name, f"{_shown(shard)}: does not show that the ledger only grew")
-    outcome.verified.append(f"ledger: {len(before):,} shards only grew since the earlier checkpoint")
+    if len(outcome.faults) == before:
+        outcome.verified.append(
+            f"ledger: {len(growth):,} shards only grew since the earlier checkpoint, of {_shown(old_heads.time)}"
+        )
+
+
+def entry(line: str) -> dict[str, Any]:
+    """An entry of the ledger, as docs/format-ledger.md has it; ValueError where the line is none."""
+    said = _object(parsed(line.encode("utf-8")))
+    if canonical(said) != line.encode("utf-8"):
+        raise ValueError("it is not in canonical form")
+    if not all(isinstance(said.get(name), str) for name in ("kind", "time")):
+        raise ValueError("it has no kind or no time")
+    return said
+
+
+def _entries(pack: Pack, every: dict[str, Key], trusted: dict[str, Key], outcome: Outcome) -> None:
+    """What the entries shown say: signatures of records, and whether one names the judgement that is packed."""
+    signed = {OWNER: 0, BROUGHT: 0, UNKNOWN: 0, NOBODY: 0}
+    naming = []
+    report = pack.files[REPORT].sha256 if REPORT in pack.files else None
+    for name in pack.under("ledger/entries"):
+        try:
+            said = entry(_text(_object(pack.json(name))["entry"]))
+        except (ValueError, KeyError) as error:
+            outcome.fault(name, f"shows a line that is no entry of the ledger: {error}")
+            continue
+        if said["kind"] in ("attested", "access"):
+            signed[_record(name, said, every, trusted, outcome)] += 1
+        elif report is not None and said.get("report") == report:
+            naming.append(f"{said['kind']} of {said['time']}")
+    for how, told in (
+        (OWNER, "signed by a key that was named"),
+        (BROUGHT, "signed by a key that the pack itself brings; whose it is was not verified"),
+        (UNKNOWN, "signed by a key that is not here (name it with --public-key, or pack it with --bring)"),
+        (NOBODY, "not signed by whom they are of"),
+    ):
+        if signed[how]:
+            says = outcome.verified if how == OWNER else outcome.unverified
+            says.append(f"records in the ledger: {signed[how]:,} {told}")
+    if naming:
+        outcome.verified.append(_shown(f"ledger: {REPORT} is what an entry names that is shown: {', '.join(naming)}"))
+    elif report is not None and pack.under("ledger"):
+        outcome.unverified.append(f"ledger: no entry that is shown names {REPORT}, so it does not say when it was made")
+
+
+def _record(name: str, said: dict[str, Any], every: dict[str, Key], trusted: dict[str, Key], outcome: Outcome) -> str:
+    """By whom a clean-room record is signed. What is signed is all that it says, without the time of the entry."""
+    bare = {one: value for one, value in said.items() if one not in ("ledger", "kind", "time", "salt", "signatures")}
+    try:
+        pairs = [
+            (_text(_object(one)["keyid"]), _base64(_text(one["sig"]))) for one in _list(said.get("signatures", []))[:64]
+        ]
+    except (ValueError, KeyError) as error:
+        outcome.fault(name, f"its signatures cannot be read: {error}")
+        return NOBODY
+    by = _signed_by(name, encoding(RECORD, canonical(bare)), pairs, every, outcome)
+    return OWNER if set(by) & set(trusted) else BROUGHT if by else UNKNOWN if pairs else NOBODY
 
 
 def _label(pack: Pack, outcome: Outcome) -> None:
@@ -753,18 +912,43 @@ def _label(pack: Pack, outcome: Outcome) -> None:
         outcome.fault("label.json", why)
     contents = _text(label.get("contents", ""))
     packed = pack.under("contents")
-    if packed and contents not in {pack.files[name].sha256 for name in packed}:
-        outcome.fault("label.json", f"the contents that it names are not {packed[0]}")
-    elif contents and not packed:
+    for name in packed:
+        if pack.files[name].sha256 != contents:
+            outcome.fault("label.json", f"the contents that it names are not {name}")
+    if contents and not packed:
         outcome.unverified.append("label: the contents file that it names is not in the pack")
-    parents = {_text(one["label"]) for one in _list(label.get("parents", []))}
-    brought = {pack.files[name].sha256: name for name in pack.under("parents")}
-    for digest in sorted(set(brought) - parents):
-        outcome.fault(brought[digest], "is no parent of label.json")
-    if parents - set(brought):
-        outcome.unverified.append(f"label: {len(parents - set(brought)):,} of its parents are not in the pack")
+    _parents(pack, label, outcome)
     if len(outcome.faults) == before:
         outcome.verified.append("label: its sums, shares and roots agree with each other")
+
+
+def _parents(pack: Pack, label: dict[str, Any], outcome: Outcome) -> None:
+    """The labels that it is made from, those of them that are packed: are they labels, and what it says of them?"""
+    parents = {_text(one["label"]): one for one in _list(label.get("parents", []))}
+    brought = {pack.files[name].sha256: name for name in pack.under("parents")}
+    read = {}
+    for digest, name in sorted(brought.items()):
+        try:
+            read[digest] = parent = _object(pack.json(name))
+            why = next(iter(label_faults(parent)), "")
+            if not why and digest not in parents:
+                why = "is no parent of label.json"
+            elif not why:
+                said, subject = parents[digest], parent["subject"]
+                same = (subject["name"], subject["root"], parent["totals"]["records"])
+                if same != (said["name"], said["root"], said["records"]):
+                    outcome.fault("label.json", f"has another name, root or number of records for {name} than it has")
+        except (ValueError, KeyError, TypeError) as error:
+            why = f"not a label: {error}"
+        if why:
+            outcome.fault(name, why)
+    merged = {digest for digest, one in parents.items() if one["relation"] == "merge"}
+    if merged and merged <= set(read):
+        for name, total in label["totals"].items():
+            if sum(_count(read[digest]["totals"][name]) for digest in merged) != total:
+                outcome.fault("label.json", f"its {name} are not those of the labels that it is merged from")
+    if set(parents) - set(brought):
+        outcome.unverified.append(f"label: {len(set(parents) - set(brought)):,} of its parents are not in the pack")
 
 
 def label_faults(label: dict[str, Any]) -> list[str]:
@@ -776,8 +960,8 @@ def label_faults(label: dict[str, Any]) -> list[str]:
     files = [_object(one) for one in _list(subject["files"])]
     counts = {name: _count(value) for name, value in totals.items()}
     places = [(_text(one["path"]), _text(one["sha256"])) for one in files]
-    if places != sorted(places):
-        wrong.append("its files are not in order")
+    if places != sorted(set(places)):
+        wrong.append("its files are not in order, or one is there twice")
     if len(files) != counts["files"]:
         wrong.append(f"it lists {len(files):,} files and counts {counts['files']:,}")
     records = sum(_count(one["records"]) for one in files)
@@ -802,13 +986,16 @@ def label_faults(label: dict[str, Any]) -> list[str]:
         wrong.append("its shares are not in order")
     digests = {name: _text(value) for name, value in _object(_object(label["judgement"])["digests"]).items()}
     is_merged = any(one["relation"] == "merge" for one in _list(label["parents"]))
-    if not is_merged and together(digests) != digests.get("all", ""):
+    # Parts that were not judged alike have no common digest, nor all of its parts; those that were have both.
+    if (not is_merged or "all" in digests) and together(digests) != digests.get("all", ""):
         wrong.append("the digest of all that judged is not that of its parts")
     return wrong
 
 
 SHARE = ("provider", "model", "tool", "similarity", "evidence", "action")
 JUDGED = ("baseline", "index", "policy", "registry", "waivers")
+SITUATION = ("day", "use", "team")
+COUNTED = (("records", "rows"), ("texts", "texts"), ("bytes", "bytes"), ("tokens", "tokens"))
 
 
 def together(digests: dict[str, str]) -> str:
@@ -819,7 +1006,7 @@ def together(digests: dict[str, str]) -> str:
 
 def _report(pack: Pack, outcome: Outcome) -> None:
     """The report against label, policy, waivers and baseline: one judgement, named alike by all of them."""
-    name = "scan/report.json"
+    name = REPORT
     if name not in pack.files:
         outcome.unverified.append("judgement: the pack has no scan")
         return
@@ -843,11 +1030,19 @@ def _report(pack: Pack, outcome: Outcome) -> None:
     elif not digests:
         outcome.unverified.append("judgement: the registry's rows are not in the pack")
     if "label.json" in pack.files:
-        judgement = _object(_object(pack.json("label.json"))["judgement"])
+        label = _object(pack.json("label.json"))
+        judgement = _object(label["judgement"])
         if judgement["verdict"] != report["verdict"]:
             outcome.fault("label.json", f"its verdict is not that of {name}")
         if _object(judgement["digests"]).get("all") != judged.get("all"):
             outcome.fault("label.json", f"it was judged by something else than {name}")
+        if any(judgement[one] != judged.get(one, "") for one in SITUATION):
+            outcome.fault("label.json", f"it was judged for another day, use or team than {name}")
+        counts = _object(report["counts"])
+        alike = all(label["totals"][ours] == counts[theirs] for ours, theirs in COUNTED)
+        if not alike or judgement["verdicts"] != report["verdicts"]:
+            for one, other in (("label.json", name), (name, "label.json")):
+                outcome.fault(one, f"has other records, texts, bytes, tokens or verdicts than {other}")
     if len(outcome.faults) == before:
         outcome.verified.append(f"judgement: {name}, label and packed policy, waivers, baseline, terms name each other")
 
@@ -856,13 +1051,13 @@ def _index(pack: Pack, outcome: Outcome) -> None:
     """The index's manifests give the digest that the report names."""
     name = "index/manifest.json"
     if name not in pack.files:
-        if "scan/report.json" in pack.files:
+        if REPORT in pack.files:
             outcome.unverified.append("index: its manifests are not in the pack")
         return
     segments = [_object(one) for one in _list(_object(pack.json(name))["segments"])]
     named = [_text(one["manifest"]) for one in segments]
     digest = hashlib.sha256("\n".join(named).encode()).hexdigest()[:32]
-    if digest != _object(_object(pack.json("scan/report.json"))["index"])["digest"]:
+    if digest != _object(_object(pack.json(REPORT))["index"])["digest"]:
         outcome.fault(name, "is not of the index that scan/report.json names")
         return
     for one in segments:
@@ -885,33 +1080,53 @@ def _attestations(pack: Pack, outcome: Outcome) -> None:
 
 
 def _statement(pack: Pack, name: str, outcome: Outcome) -> str:
-    said = _object(parsed(envelope(pack.read(name)).payload))
+    signed = envelope(pack.read(name))
+    if signed.kind != PAYLOAD:
+        return f"its payload is no in-toto Statement but {_shown(signed.kind)!r}"
+    said = _object(parsed(signed.payload))
     if said.get("_type") != STATEMENT:
         return "not an in-toto Statement of version 1"
     kind, predicate = said.get("predicateType"), _object(said.get("predicate"))
     subjects = {(_text(one["name"]), _digest(_object(one["digest"])["sha256"]).hex()) for one in said["subject"]}
-    label = _object(pack.json("label.json")) if "label.json" in pack.files else None
     if kind not in (LABEL_TYPE, VSA_TYPE):
         outcome.unverified.append(f"{name}: a statement of another kind, which only its signature was checked of")
         return ""
-    if label is not None and subjects != {(one["path"], one["sha256"]) for one in label["subject"]["files"]}:
+    if "label.json" not in pack.files:
+        outcome.unverified.append(f"{name}: no label.json in the pack to compare it with")
+        return ""
+    label = _object(pack.json("label.json"))
+    if subjects != {(one["path"], one["sha256"]) for one in label["subject"]["files"]}:
         return "its subjects are not the files of label.json"
-    if kind == LABEL_TYPE and label is not None and predicate != label:
+    if kind == LABEL_TYPE and predicate != label:
         return "the label in it is not label.json"
     if kind == VSA_TYPE:
-        policy = _object(_object(predicate["policy"])["digest"])["sha256"]
-        if "policy.yaml" in pack.files and policy != pack.files["policy.yaml"].sha256:
-            return "the policy in it is not policy.yaml"
-        if "scan/report.json" in pack.files:
-            verdict = _object(pack.json("scan/report.json"))["verdict"]
-            passed = "PASSED" if verdict in ("allow", "warn") else "FAILED"
-            if predicate["verificationResult"] != passed:
-                return f"it says {predicate['verificationResult']}, and the verdict is {verdict}"
+        why = _summary(label["judgement"], predicate)
+        if why:
+            return why
         digests = {found.sha256 for found in pack.files.values()}
         inputs = [_digest(_object(one["digest"])["sha256"]).hex() for one in predicate.get("inputAttestations", [])]
         if set(inputs) - digests:
             outcome.unverified.append(f"{name}: {len(set(inputs) - digests)} attestations it rests on are not packed")
-    outcome.verified.append(f"{name}: says of its subjects what the pack says")
+    outcome.verified.append(f"{name}: says of its subjects what label.json says")
+    return ""
+
+
+def _summary(judgement: dict[str, Any], predicate: dict[str, Any]) -> str:
+    """Why a verification summary is not of the label's judgement: another policy, situation or verdict."""
+    policy = _object(predicate["policy"])
+    digests = _object(judgement["digests"])
+    if _digest(_object(policy["digest"])["sha256"]).hex()[:32] != digests.get("policy"):
+        return "the policy in it is not the one that label.json was judged by"
+    judged = _object(_object(policy.get("annotations", {})).get("judged", {}))
+    ours = {**digests, **{one: judgement[one] for one in SITUATION}}
+    if judged != {one: value for one, value in ours.items() if value}:
+        return "it is of another judgement than label.json: other waivers, terms, index or day"
+    verdict = _text(judgement["verdict"])
+    passed = verdict in ("allow", "warn")
+    if predicate["verificationResult"] != ("PASSED" if passed else "FAILED"):
+        return f"it says {predicate['verificationResult']}, and the verdict is {verdict}"
+    if predicate.get("verifiedLevels") != [f"PROVENANCE_{verdict.upper()}" if passed else "FAILED"]:
+        return f"its levels are not those of the verdict {verdict}"
     return ""
 
 
@@ -947,7 +1162,8 @@ def _dataset(pack: Pack, folder: str, outcome: Outcome) -> None:
     before, compared = len(outcome.faults), 0
     for one in files:
         path = _text(one["path"])
-        if path.endswith("/") or not path or os.path.isabs(path) or ".." in path.replace("\\", "/").split("/"):
+        steps = path.replace("\\", "/").split("/")
+        if not steps[-1] or not steps[0] or ".." in steps or os.path.isabs(path) or os.path.splitdrive(path)[0]:
             outcome.unverified.append(f"dataset: {_shown(path)}: compared only where it names a file below the folder")
             continue
         full = os.path.join(folder, path)
@@ -979,6 +1195,17 @@ def lines(outcome: Outcome) -> Iterator[str]:
         yield f"FAULT: {len(outcome.faults) - SHOWN:,} more"
 
 
+def last_line(outcome: Outcome) -> str:
+    """The answer in one sentence; without faults it is worth no more than the signature."""
+    if outcome.faults:
+        return "the pack does not hold"
+    if outcome.sealed == OWNER:
+        return "the pack holds, signed by a key that was named"
+    if outcome.sealed == NOBODY:
+        return "the pack holds, but nobody signed it: that shows damage, not forgery"
+    return "the pack holds, but by whom it is signed was not verified (name the owner's key: --public-key)"
+
+
 def main() -> int:
     """The command line of the file inside a pack."""
     parser = argparse.ArgumentParser(description="Verify an evidence pack, offline.")
@@ -1000,7 +1227,7 @@ def main() -> int:
     for line in lines(outcome):
         print(line)  # noqa: T201
     print("NOT VERIFIED: the policy was not applied again (provenance verify does that)")  # noqa: T201
-    print("the pack does not hold" if outcome.faults else "the pack holds")  # noqa: T201
+    print(last_line(outcome))  # noqa: T201
     return int(bool(outcome.faults))
 
 

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import base64
 import importlib
+import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from provenance import ledger
+from provenance import standalone
 from provenance.errors import StoreError
-from provenance.evidence import standalone
 
 if TYPE_CHECKING:
-    from provenance.evidence.standalone import Key
+    from provenance.standalone import Key
 
 SIGN = "the package securesystemslib or cryptography is not installed (pip install 'provenance-cleanroom[sign]')"
 MEND = "make one with: openssl genpkey -algorithm ed25519 -out FILE"
@@ -127,7 +127,9 @@ def public(path: Path) -> Key:
     try:
         return standalone.public_key(path.read_bytes()[: 1 << 16])
     except OSError as error:
-        raise StoreError(f"{path}: cannot be read: {error.strerror} (name a public key in PEM)") from error
+        raise StoreError(
+            f"{path}: cannot be read: {error.strerror} (make one with: openssl pkey -in PRIVATE -pubout -out FILE)"
+        ) from error
     except ValueError as error:
         raise StoreError(f"{path}: {error}") from error
 
@@ -148,4 +150,4 @@ def sealed(kind: str, payload: bytes, signers: Sequence[Signer]) -> bytes:
             )
         signatures.append({"keyid": one.key.keyid, "sig": base64.b64encode(signature).decode()})
     envelope = {"payload": base64.b64encode(payload).decode(), "payloadType": kind, "signatures": signatures}
-    return ledger.canonical(envelope) + b"\n"
+    return json.dumps(envelope, sort_keys=True, separators=(",", ":")).encode() + b"\n"
