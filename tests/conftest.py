@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 
 class Ran(NamedTuple):
@@ -17,6 +19,14 @@ class Ran(NamedTuple):
     code: int
     out: str
     err: str
+
+
+def pytest_configure() -> None:
+    """A shell that starts the tests in the background has them ignore SIGINT, and every child would inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    settings.register_profile("a loaded machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    if settings.get_current_profile_name() == "default":
+        settings.load_profile("a loaded machine")
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import multiprocessing
 import os
 import shutil
 import stat
@@ -377,18 +376,20 @@ def test_whatever_bytes_a_shard_has_it_is_read_verified_and_appended_to(data: st
 # Several writers
 
 
-def _append(store: Path, writer: int, times: int) -> None:
-    for number in range(times):
-        ledger.append(store, "gate", {"writer": writer, "number": number, "filling": "x" * 5000}, durable=False)
+WRITER = """
+import sys
+from pathlib import Path
+from provenance import ledger
+store, writer = Path(sys.argv[1]), int(sys.argv[2])
+for number in range(20):
+    ledger.append(store, "gate", {"writer": writer, "number": number, "filling": "x" * 5000}, durable=False)
+"""
 
 
 def test_sixteen_processes_at_once_lose_and_tear_nothing_and_make_one_key(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_append, args=(tmp_path, writer, 20)) for writer in range(16)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
+    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+    processes = [subprocess.Popen([*command, str(writer)]) for writer in range(16)]
+    assert [0] * 16 == [process.wait() for process in processes]
     written: dict[Any, list[Any]] = {}
     for entry in ledger.read(tmp_path):
         assert isinstance(entry, Entry)

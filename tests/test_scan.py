@@ -107,7 +107,7 @@ from provenance.index import Index
 real = dataset.plan
 scan.dataset.plan = lambda found, columns: real(found, columns, target_size=1)
 scan.run([sys.argv[1]], Index(__import__("pathlib").Path(sys.argv[2])), __import__("pathlib").Path(sys.argv[3]),
-         progress=lambda done, all_, matched: __import__("time").sleep(0.05))
+         progress=lambda done, all_, matched: __import__("time").sleep(0.05 if done < all_ / 10 else 0.5))
 """
 
 

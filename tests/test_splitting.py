@@ -315,7 +315,8 @@ from pathlib import Path
 from provenance import splitting
 real = splitting._split_file
 def slow(*args):
-    time.sleep(0.05)
+    if len(list(Path(sys.argv[2]).glob("receipts/*.json"))) >= 5:
+        time.sleep(600)  # until it is killed
     return real(*args)
 splitting._split_file = slow
 splitting.split(Path(sys.argv[1]), Path(sys.argv[2]))

