@@ -80,9 +80,7 @@ def label_(label: Path, key_uri: str | None, public_key: Path | None, out: Path)
 @command.command()
 @click.argument("scan", type=click.Path(path_type=Path))
 @click.option("--label", type=click.Path(path_type=Path), required=True, help="The label of this scan's dataset.")
-@click.option(
-    "--policy", "policy_name", help="The policy that judged, where it is no longer found as the report names it."
-)
+@click.option("--policy", "policy_name", help="The policy that judged.  [default: as the judgement kept it]")
 @click.option("--uri", default="", help="What the dataset is called, as a URI.  [default: made of the label's root]")
 @click.option("--time", "at", metavar="TIME", help="When it was verified.  [default: SOURCE_DATE_EPOCH, or now]")
 @click.option(
@@ -110,10 +108,12 @@ def verdict(
       provenance attest verdict provenance-scan --label train.label.json --key signing.pem --out verdict.json
     """
     from provenance.evidence import packing, statement
+    from provenance.report import grounds
 
     report = packing.report_of(scan)
     _, content = _label(label)
-    policy = packing.policy_of(policy_name or report["policy"]["source"])
+    kept = grounds.read(scan, report["judged"]) if policy_name is None else {}
+    policy = kept.get(grounds.POLICY) or packing.policy_of(policy_name or report["policy"]["source"])
     made = statement.of_verdict(
         report, content, policy, _time(at), uri, [(path.name, path.read_bytes()) for path in inputs]
     )

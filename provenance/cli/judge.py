@@ -69,7 +69,13 @@ def judge(
     except StoreError:
         same = False
     report = collect.collect(
-        out, weighed.policy, index_path if same else None, store, weighed.judge, weighed.judged(found)
+        out,
+        weighed.policy,
+        index_path if same else None,
+        store,
+        weighed.judge,
+        weighed.judged(found),
+        weighed.grounds(),
     )
     aside = outputs.printed(specs)
     for verdict, lines in text.findings(report, show, idioms):

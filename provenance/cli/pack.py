@@ -37,9 +37,9 @@ def file(name: str, help: str, multiple: bool = False) -> Callable[[F], F]:
 @file("parent", "A label that it names as its parent", multiple=True)
 @file("scan", "The folder of the judged scan")
 @file("report", "A report for readers: HTML, PDF", multiple=True)
-@click.option("--policy", "policy_name", help="The policy that judged.  [default: as the scan's report names it]")
-@file("waivers", "The waivers that judged  [default: STORE/waivers.yaml if it is there]")
-@file("baseline", "The baseline that judged  [default: STORE/baseline.jsonl if it is there]")
+@click.option("--policy", "policy_name", help="The policy that judged.  [default: as the judgement kept it]")
+@file("waivers", "The waivers that judged  [default: as the judgement kept them]")
+@file("baseline", "The baseline that judged  [default: as the judgement kept it]")
 @overlay
 @options.index
 @options.store
@@ -61,7 +61,7 @@ def file(name: str, help: str, multiple: bool = False) -> Callable[[F], F]:
 )
 @file("attestation", "A signed statement", multiple=True)
 @click.option("--command", "commands", multiple=True, help="A command line that led here, for the record (repeatable).")
-@click.option("--root", help="The folder that the policy's relative globs start from.  [default: the working folder]")
+@click.option("--root", help="The folder that the policy's relative globs start from.  [default: where it was judged]")
 @file("bring", "A public key (PEM) to put beside what it signed", multiple=True)
 @keyed
 def command(out: Path, key_uri: str | None, public_key: Path | None, bring: tuple[Path, ...], **given: Any) -> int:
@@ -137,16 +137,11 @@ def _parts(
     if scan is not None:
         parts |= packing.of_judgement(scan)
         said = packing.report_of(scan)
-        judged = said["judged"]
-        content = packing.policy_of(policy_name or said["policy"]["source"])
-        parts["policy.yaml"] = packing.checked_digest(content, judged.get("policy", ""), "policy")
-        for name, path, place in (("waivers", waivers, "waivers.yaml"), ("baseline", baseline, "baseline.jsonl")):
-            if judged.get(name):
-                found = (path or store / place).read_bytes()
-                parts[place] = packing.checked_digest(found, judged[name], str(path or store / place))
-        parts |= packing.of_terms(overlays)
-        parts |= _index(options.index_of(index_path, store), judged.get("index", ""), index_path is not None)
-        parts["run.json"] = packing.run_of(commands, root if root is not None else os.getcwd())
+        grounds, root = packing.of_grounds(scan, said, store, policy_name, waivers, baseline, overlays, root)
+        parts |= grounds
+        index_digest = said["judged"].get("index", "")
+        parts |= _index(options.index_of(index_path, store), index_digest, index_path is not None)
+        parts["run.json"] = packing.run_of(commands, root)
     if checkpoint is not None:
         parts |= packing.of_ledger(store, checkpoint, since, entries, opened)
     elif since is not None or entries or opened:

@@ -40,6 +40,19 @@ class Weighing(NamedTuple):
     """Terms beside the registry's."""
     today: date
 
+    def grounds(self) -> dict[str, bytes]:
+        """The files that the judgement rests on, by the names that packs know them by (``report.grounds``)."""
+        from provenance import terms
+        from provenance.report import grounds
+
+        parts = {
+            grounds.POLICY: self.policy.content,
+            grounds.WAIVERS: self.waivers.content,
+            grounds.BASELINE: self.baseline.content,
+            grounds.ROOT: self.judge.root.encode(errors="surrogateescape"),
+        }
+        return {name: content for name, content in parts.items() if content} | terms.contents(self.overlays)
+
     def judged(self, index: str = "") -> dict[str, str]:
         """What the judgement rests on, as reports name it: the digest of each part, and of all together; the day, use
         and team."""
@@ -50,7 +63,7 @@ class Weighing(NamedTuple):
             "policy": self.policy.digest,
             "waivers": self.waivers.digest,
             "baseline": self.baseline.digest,
-            "registry": terms.digest(self.overlays),
+            "registry": terms.digest(terms.contents(self.overlays)),
             "index": index,
         }
         situation = {"day": str(self.today), "use": str(self.judge.use or ""), "team": self.judge.team}

@@ -16,14 +16,14 @@ from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import msgspec
 
-from provenance import __version__, dsse, files, ledger, scan, standalone
+from provenance import __version__, dsse, files, ledger, scan, standalone, terms
 from provenance.dsse import Signer
 from provenance.errors import PolicyError, StoreError
 from provenance.evidence import statement
 from provenance.ledger import checkpoint, merkle, proof
 from provenance.policy import schema
+from provenance.report import grounds
 from provenance.standalone import MANIFEST, SUM, Key
-from provenance.terms import rows
 
 Parts: TypeAlias = dict[str, "Path | bytes"]
 """The files of a pack by name: on the disk, or their bytes."""
@@ -99,12 +99,41 @@ def policy_of(named: str) -> bytes:
     return path.read_bytes()
 
 
-def of_terms(overlays: Sequence[Path]) -> Parts:
-    """The rows of the registry: those that come with the project, and those beside them."""
-    parts: Parts = {f"terms/shipped/{one.name}": one.read_bytes() for one in rows._files()}
-    for number, path in enumerate(overlays):
-        parts[f"terms/overlays/{number:03d}.yaml"] = path
-    return parts
+def of_grounds(
+    folder: Path,
+    report: Mapping[str, Any],
+    store: Path,
+    policy_name: str | None = None,
+    waivers: Path | None = None,
+    baseline: Path | None = None,
+    overlays: Sequence[Path] = (),
+    root: str | None = None,
+) -> tuple[Parts, str]:
+    """By what a scan was judged, and the folder that its relative globs start from.
+
+    Each as named, else as the judgement kept it, else (where an early version judged) as it is found now; terms as kept
+    first, since overlays may be named for every command. PolicyError where one is not what the report names.
+    """
+    judged = report["judged"]
+    kept = grounds.read(folder, judged)
+    parts: Parts = {}
+    if policy_name is not None or not kept:
+        content = policy_of(policy_name or report["policy"]["source"])
+    else:
+        content = kept[grounds.POLICY]
+    parts[grounds.POLICY] = checked_digest(content, judged.get("policy", ""), "policy")
+    for name, path, place in (
+        ("waivers", waivers, grounds.WAIVERS),
+        ("baseline", baseline, grounds.BASELINE),
+    ):
+        if judged.get(name):
+            named = path or (None if kept else store / place)
+            content = kept[place] if named is None else named.read_bytes()
+            parts[place] = checked_digest(content, judged[name], str(named))
+    parts |= grounds.of_terms(kept) if kept else terms.contents(overlays)
+    if root is None:
+        root = os.fsdecode(kept[grounds.ROOT]) if grounds.ROOT in kept else os.getcwd()
+    return parts, root
 
 
 def of_index(folder: Path) -> Parts:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from provenance import policy, scan, standalone
+from provenance import policy, scan, standalone, terms
 from provenance.errors import ProvenanceError, StoreError
 from provenance.evidence import packing
 from provenance.label import reading
@@ -23,7 +23,7 @@ from provenance.policy import Judging, Loaded, Policy, Use, baseline, runs, sche
 from provenance.policy.judge import Resolve
 from provenance.report import collect
 from provenance.standalone import Key, Outcome, Pack
-from provenance.terms import Registry, rows
+from provenance.terms import Registry
 from provenance.words import UNKNOWN
 
 Asking = Callable[[Callable[[], Registry], Policy], Resolve]
@@ -256,6 +256,4 @@ def _registry(pack: Pack) -> Registry:
     names = pack.under("terms")
     if not names:
         raise StoreError("terms: not in the pack, and the policy asks for them")
-    parsed = [rows.parse(pack.read(name), name, name.startswith("terms/overlays/")) for name in names]
-    digests = sorted(pack.files[name].sha256 for name in names)
-    return Registry(tuple(row for some in parsed for row in some), sha256("\n".join(digests).encode()).hexdigest()[:32])
+    return terms.registry({name: pack.read(name) for name in names})

@@ -13,13 +13,14 @@ from typing import Any
 
 import msgspec
 
-from provenance import dataset, files, index, scan, terms
+from provenance import dataset, files, index, scan
 from provenance.errors import DatasetError, StoreError
 from provenance.label import contents, reading, records, tallying
 from provenance.label.form import FORM, Clause, File, Judgement, Label, Subject, Tool, Totals
 from provenance.label.reading import Read
 from provenance.label.records import Planned, Progress
 from provenance.model import UNKNOWN
+from provenance.report import grounds
 
 DIGESTS = ("policy", "waivers", "baseline", "registry", "index", "all")
 SITUATION = ("day", "use", "team")
@@ -52,8 +53,9 @@ def make(
     """Write the label of the datasets at ``paths``, scanned and judged in ``run``, to ``out``, its contents beside it.
 
     ``parents`` are labels with the relation that this one has to them; ``index_path`` is the index that the scan used,
-    if it is at hand, for what is suppressed in it; ``overlays`` are the terms that the judgement knew beside those
-    shipped. Raises StoreError for a scan that is not finished and judged, DatasetError for a file not as scanned.
+    if it is at hand, for what is suppressed in it; ``overlays`` are terms beside those shipped, where
+    the judgement kept none. Raises StoreError for a scan that is not finished and judged, DatasetError for a
+    file not as scanned.
     """
     done = scan.load(run)
     _check_paths(paths, run, done)
@@ -108,7 +110,7 @@ def _label(
                 verdicts=judged.verdicts,
                 **{one: judged.judged.get(one, "") for one in SITUATION},
             ),
-            clauses=tuple(_clauses(tally.clauses(), overlays)),
+            clauses=tuple(_clauses(tally.clauses(), run, judged, overlays)),
             waivers=tally.waivers(),
             tool=Tool(
                 version=done.tool,
@@ -199,11 +201,12 @@ def _check_parents(parents: Sequence[tuple[Read, str]], count: int) -> None:
             )
 
 
-def _clauses(found: list[tuple[str, int]], overlays: Sequence[Path]) -> list[Clause]:
+def _clauses(found: list[tuple[str, int]], run: Path, judged: Judged, overlays: Sequence[Path]) -> list[Clause]:
     """Each with its verification in the registry; ``unknown`` where it is not in the one at hand."""
     if not found:
         return []
-    status = {row.id: str(row.verification) for row in terms.load(overlays).rows}
+    registry = grounds.registry(run, judged.judged, overlays)
+    status = {row.id: str(row.verification) for row in registry.rows}
     return [Clause(name, status.get(name, UNKNOWN), count) for name, count in found]
 
 

@@ -36,6 +36,7 @@ from provenance.page.facts import (
     partner,
 )
 from provenance.policy import Loaded
+from provenance.report import grounds
 from provenance.words import UNKNOWN
 
 STATIC = 25
@@ -83,14 +84,14 @@ def _of_scan(sources: Sources, edition: Edition) -> Facts:
     found = rows.records(table)
     better = [one for one in found if not rows.is_idiom(table, one.lead)]
     counts, judged = report.get("counts", {}), report.get("judged", {})
-    loaded = _policy_of(report.get("policy", {}))
+    loaded = _policy_of(report.get("policy", {}), grounds.read(folder, judged).get(grounds.POLICY))
     if label is not None and label.totals.matched != len(better):
         missing.append(
             f"The label counts {label.totals.matched:,} matched records, "
             f"the findings {len(better):,}: they are of different scans."
         )
     captured, proof, attested = _beside(sources, missing)
-    registry = terms.load(sources.overlays)
+    registry = grounds.registry(folder, judged, sources.overlays)
     clauses, differs = _clauses(table, registry, judged.get("registry", ""), judged.get("use", ""))
     shown = _findings(table, sources, report, content) if edition is Edition.INTERNAL else None
     totals = label.totals if label else None
@@ -294,9 +295,11 @@ def _months(table: rows.Table, better: Iterable[rows.Record]) -> Iterable[Day]:
     return volume.series((day, name) for day, name in dated if day not in ("", UNKNOWN))
 
 
-def _policy_of(said: dict[str, str]) -> Loaded | None:
-    """The policy of a report, if the file at hand is still that one."""
+def _policy_of(said: dict[str, str], kept: bytes | None) -> Loaded | None:
+    """The policy of a report: as it was kept, else the file at hand if it is still that one."""
     try:
+        if kept is not None:
+            return Loaded(policy.parse(kept, "policy"), said.get("source", ""), said.get("digest", ""), kept)
         loaded = policy.load(said.get("source") or said.get("name", ""))
     except PolicyError:
         return None

@@ -59,6 +59,7 @@ class Baseline(msgspec.Struct, frozen=True):
     source: str = ""
     digest: str = ""
     """Of the file's bytes: SHA-256, the first 32 hex digits; empty without a file."""
+    content: bytes = b""
 
     def having(self, disposition: Disposition) -> list[Entry]:
         """The entries with a disposition, sorted by finding."""
@@ -68,7 +69,7 @@ class Baseline(msgspec.Struct, frozen=True):
 def load(path: Path) -> Baseline:
     """The baseline of a file; PolicyError where it is missing or malformed."""
     content = strict.read(path, "baseline", LIMIT)
-    return Baseline(parse(content, str(path)), str(path), digest_of(content))
+    return Baseline(parse(content, str(path)), str(path), digest_of(content), content)
 
 
 def beside(store: Path) -> Baseline:

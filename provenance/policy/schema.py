@@ -195,6 +195,8 @@ class Loaded(msgspec.Struct, frozen=True):
     """As it was named: a path, or a shipped policy's name."""
     digest: str
     """Of the file's bytes: SHA-256, the first 32 hex digits."""
+    content: bytes = b""
+    """The file's bytes, where there is a file."""
 
 
 def load(name: str) -> Loaded:
@@ -203,7 +205,7 @@ def load(name: str) -> Loaded:
     The name of a shipped policy means that one, whatever files lie about (``./clean-room`` names a file).
     """
     content = (_folder() / f"{name}.yaml").read_bytes() if name in shipped() else _read(Path(name))
-    return Loaded(parse(content, name), name, digest_of(content))
+    return Loaded(parse(content, name), name, digest_of(content), content)
 
 
 def digest_of(content: bytes) -> str:

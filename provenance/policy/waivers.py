@@ -75,12 +75,13 @@ class Waivers(msgspec.Struct, frozen=True):
     source: str = ""
     digest: str = ""
     """Of the file's bytes: SHA-256, the first 32 hex digits; empty without a file."""
+    content: bytes = b""
 
 
 def load(path: Path) -> Waivers:
     """The waivers of a file; PolicyError where it is missing or malformed."""
     content = strict.read(path, "waiver", LIMIT)
-    return Waivers(parse(content, str(path)), str(path), digest_of(content))
+    return Waivers(parse(content, str(path)), str(path), digest_of(content), content)
 
 
 def beside(store: Path) -> Waivers:

@@ -1,7 +1,8 @@
 """A finished scan and a policy to a report: judges every match, folds, writes. It prints nothing.
 
 The report is ``report.json`` (docs/format-report.md) and every finding is in ``findings.parquet``. Same scan and
-policy, same bytes: no clock, no random id. The report is written last: where it stands, it is of these findings.
+policy, same bytes: no clock, no random id. The report is written last: where it stands, it is of these findings, and
+``judged.zip`` beside it holds what it rests on.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from provenance.model import Action, Address, Similarity, Skipped
 from provenance.policy import Finding, Judging, Loaded, runs
 from provenance.policy.findings import Applied
 from provenance.policy.runs import RunDue
+from provenance.report import grounds
 from provenance.scan import Hit
 
 if TYPE_CHECKING:
@@ -110,12 +112,14 @@ def collect(
     store: Path | None = None,
     judge: Judging | None = None,
     judged: Mapping[str, str] | None = None,
+    rests_on: Mapping[str, bytes] | None = None,
 ) -> Report:
     """Judge a finished scan and leave ``report.json`` and ``findings.parquet`` in its folder.
 
     ``index_path`` is the index that the scan used, for the promise's figures, ``store`` the one whose
     ledger counts the missed captures; the dataset is not read. ``judge`` has waivers, baseline, terms and day beside
-    the policy, and ``judged`` names them in the report; without it the policy judges alone.
+    the policy, ``judged`` names them in the report and ``rests_on`` has their bytes (``grounds``); without it the
+    policy judges alone, and nothing is kept of it.
     """
     done = scan.load(out)
     judge = judge or Judging(loaded.policy)
@@ -128,6 +132,7 @@ def collect(
         state = index.info(index_path) if index_path is not None else None
         missed = entries.missed(store) if store else 0
         report = _report(out, done, folded, loaded, promise(state), missed, judged)
+        grounds.write(out, rests_on or {})
         with files.replacing(out / "report.json") as file:
             file.write(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     return report

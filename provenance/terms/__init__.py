@@ -13,7 +13,19 @@ from provenance.terms.review import (
     stands,
     words,
 )
-from provenance.terms.rows import Kind, Registry, Row, Use, Verdict, Verification, digest, load, parse
+from provenance.terms.rows import (
+    Kind,
+    Registry,
+    Row,
+    Use,
+    Verdict,
+    Verification,
+    contents,
+    digest,
+    load,
+    parse,
+    registry,
+)
 
 __all__ = [
     "Change",
@@ -31,10 +43,12 @@ __all__ = [
     "Verification",
     "archived",
     "changes",
+    "contents",
     "digest",
     "lint",
     "load",
     "parse",
+    "registry",
     "resolve",
     "review",
     "stands",

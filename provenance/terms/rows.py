@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from difflib import get_close_matches
 from enum import StrEnum
@@ -29,6 +29,8 @@ LARGEST = 1 << 18
 DEEPEST = 6
 """Collections within each other; the form has four."""
 ANY = "*"
+SHIPPED, OVERLAYS = "terms/shipped/", "terms/overlays/"
+"""Where evidence packs have the rows that come with the project, and those beside them."""
 
 
 class Use(StrEnum):
@@ -208,10 +210,22 @@ def load(overlays: Iterable[Path] = ()) -> Registry:
     return Registry(rows, _together(digests))
 
 
-def digest(overlays: Iterable[Path] = ()) -> str:
-    """The digest of the registry that ``load`` would give, without parsing: for a report that asks it nothing."""
-    contents = [one.read_bytes() for one in _files()] + [_read(path) for path in overlays]
-    return _together([hashlib.sha256(content).hexdigest() for content in contents])
+def contents(overlays: Iterable[Path] = ()) -> dict[str, bytes]:
+    """The files of the registry that ``load`` would give, by the names that evidence packs know them by."""
+    found = {f"{SHIPPED}{one.name}": one.read_bytes() for one in _files()}
+    return found | {f"{OVERLAYS}{number:03d}.yaml": _read(path) for number, path in enumerate(overlays)}
+
+
+def registry(contents: Mapping[str, bytes]) -> Registry:
+    """The registry whose files these are (``contents``); PolicyError where one is not in the form."""
+    names = sorted(contents, key=lambda name: (name.startswith(OVERLAYS), name))
+    rows = tuple(row for name in names for row in parse(contents[name], name, name.startswith(OVERLAYS)))
+    return Registry(rows, digest(contents))
+
+
+def digest(contents: Mapping[str, bytes]) -> str:
+    """The digest of the registry whose files these are, without parsing: for a report that asks it nothing."""
+    return _together(hashlib.sha256(content).hexdigest() for content in contents.values())
 
 
 def _together(digests: Iterable[str]) -> str:

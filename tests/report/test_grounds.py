@@ -1,0 +1,158 @@
+"""What a judgement rests on is kept with it: an upgrade, an edit or a move afterwards changes nothing of it."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from provenance import index, terms
+from provenance.errors import StoreError
+from provenance.report import grounds
+from tests.conftest import Ran
+from tests.making import code, ingredient
+
+Run = Callable[..., Ran]
+OUTPUT = " ".join(code(1, 200))
+POLICY = """\
+version: 2
+name: ours
+zones:
+  training:
+    paths: [train.parquet]
+rules:
+  - id: known
+    action: block
+    zones: [training]
+    similarity: [exact, fragment, renamed]
+    message: "{message}"
+"""
+WAIVERS = """\
+version: 1
+waivers:
+  - id: W-1
+    finding: "0123456789abcdef"
+    reason: "a waiver that names no finding of this scan"
+    basis: own prior work
+    approver: legal
+    approved: 2026-11-01
+    expires: 2027-01-01
+"""
+
+
+@pytest.fixture
+def judged(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a scan that was judged by the policy, waivers and terms beside it."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    index.build(work / ".provenance" / "index", [ingredient(OUTPUT)])
+    (work / ".provenance" / "waivers.yaml").write_text(WAIVERS)
+    (work / "ours.yaml").write_text(POLICY.replace("{message}", "before"))
+    pq.write_table(pa.table({"text": [OUTPUT, " ".join(code(2, 200))]}), "train.parquet")
+    said = run("gate", "train.parquet", "--policy", "ours.yaml", "--out", "scan", "--at", "2026-11-21")
+    assert said.code == 1, said.err
+    return work
+
+
+def test_what_judged_is_packed_and_shown_whatever_became_of_it(
+    judged: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (judged / "ours.yaml").write_text(POLICY.replace("{message}", "after"))
+    (judged / ".provenance" / "waivers.yaml").unlink()
+    away = tmp_path / "away"
+    away.mkdir()
+    monkeypatch.chdir(away)  # relative globs of zones would start from here
+    monkeypatch.setattr(terms.rows, "_folder", lambda: away)  # an upgrade brought other terms: here none at all
+    terms.rows._shipped.cache_clear()
+    store, scan = judged / ".provenance", judged / "scan"
+    said = run("pack", "--scan", scan, "--store", store, "--out", "a.zip")
+    assert said.code == 0, said.err
+    held = run("verify", "a.zip")
+    assert held.code == 0, held.err
+    assert "made again with the packed policy, waivers, baseline and terms: the same 1 findings" in held.out
+    with zipfile.ZipFile("a.zip") as pack:
+        assert b"before" in pack.read("policy.yaml")
+        assert WAIVERS.encode() == pack.read("waivers.yaml")
+        assert any(name.startswith("terms/shipped/") for name in pack.namelist())
+        assert str(judged) == json.loads(pack.read("run.json"))["root"]
+    assert run("report", scan, "--store", store, "--out", "report.html").code == 0
+    page = (away / "report.html").read_text()
+    assert ("before" in page, "after</" in page) == (True, False)
+    terms.rows._shipped.cache_clear()
+
+
+def test_a_part_that_is_named_is_taken_and_must_be_the_one(judged: Path, run: Run) -> None:
+    (judged / "other.yaml").write_text(POLICY.replace("{message}", "after"))
+    refused = run("pack", "--scan", "scan", "--policy", "other.yaml", "--out", "a.zip")
+    assert (2, True) == (refused.code, "policy: not what the scan was judged by" in refused.err)
+    assert run("pack", "--scan", "scan", "--policy", "ours.yaml", "--out", "a.zip").code == 0
+
+
+def test_the_grounds_are_those_of_the_last_judgement(judged: Path, run: Run) -> None:
+    kept = (judged / "scan" / grounds.PLACE).read_bytes()
+    again = ("judge", "scan", "--at", "2026-11-21", "--policy")
+    assert run(*again, "ours.yaml").code == 1
+    assert kept == (judged / "scan" / grounds.PLACE).read_bytes()
+    assert run(*again, "audit-only").code == 0
+    report = json.loads((judged / "scan" / "report.json").read_bytes())
+    found = grounds.read(judged / "scan", report["judged"])
+    assert b"audit-only" in found[grounds.POLICY]
+    assert terms.load().digest == terms.registry(grounds.of_terms(found)).digest == report["judged"]["registry"]
+
+
+def test_a_scan_that_an_early_version_judged_is_packed_with_what_is_found(judged: Path, run: Run) -> None:
+    (judged / "scan" / grounds.PLACE).unlink()
+    assert run("pack", "--scan", "scan", "--out", "a.zip").code == 0
+    (judged / "ours.yaml").write_text(POLICY.replace("{message}", "after"))
+    said = run("pack", "--scan", "scan", "--out", "b.zip")
+    assert (2, True) == (said.code, "judge again" in said.err)
+
+
+def _swapped(path: Path, name: str, content: bytes) -> None:
+    with zipfile.ZipFile(path) as pack:
+        parts = {one: pack.read(one) for one in pack.namelist()}
+    grounds.write(path.parent, {**parts, name: content})
+
+
+@pytest.mark.parametrize("name", ["policy.yaml", "waivers.yaml", "baseline.jsonl", "terms/overlays/000.yaml"])
+def test_grounds_that_are_not_those_of_the_report_are_refused(judged: Path, run: Run, name: str) -> None:
+    _swapped(judged / "scan" / grounds.PLACE, name, b"version: 1\n")
+    for command in (("pack", "--scan", "scan", "--out", "a.zip"), ("report", "scan", "--out", "r.html")):
+        said = run(*command)
+        assert said.code == 2
+        assert "judged.zip: its " in said.err
+        assert "judge again" in said.err
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_damaged_grounds_are_the_same_or_an_error_that_names_them(
+    data: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("grounds")
+    parts = {"policy.yaml": b"version: 1\n" * 9, "terms/shipped/a.yaml": b"x"}
+    grounds.write(folder, parts)
+    digests = {"policy": "7d1ab3d8", "registry": terms.digest(grounds.of_terms(parts))}
+    with pytest.raises(StoreError):
+        grounds.read(folder, digests)
+    digests["policy"] = grounds.schema.digest_of(parts["policy.yaml"])
+    whole = (folder / grounds.PLACE).read_bytes()
+    broken = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 4))):
+        broken[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    (folder / grounds.PLACE).write_bytes(bytes(broken[: data.draw(st.integers(0, len(whole)))]))
+    try:
+        found = grounds.read(folder, digests)
+    except StoreError as error:
+        assert grounds.PLACE in str(error)
+    else:
+        assert parts == {name: found[name] for name in parts}
