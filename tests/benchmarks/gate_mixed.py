@@ -177,14 +177,21 @@ def gate(root: Path, work: Path, run: str, out: str, jobs: int) -> list[str]:
     ]
 
 
+BETWEEN = """\
+import json, resource, subprocess, sys, time
+begun = time.perf_counter()
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+seconds, used = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, code]))
+"""
+"""A small process between: what a process leaves as its peak counts that of whoever started it, until exec (Linux)."""
+
+
 def finish(command: list[str]) -> tuple[float, float, float, int]:
     """Seconds, CPU seconds, peak megabytes, exit code."""
-    begun = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - begun
-    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, process.returncode
+    said = subprocess.run([sys.executable, "-c", BETWEEN, *command], stdout=subprocess.PIPE, check=True)
+    seconds, cpu, peak, exit_code = json.loads(said.stdout)
+    return seconds, cpu, peak, exit_code
 
 
 def killed(command: list[str], parts: Path, count: int) -> int:
