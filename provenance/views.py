@@ -1,131 +1,102 @@
-"""Code in other clothes: a text that looks so, read unwrapped, with the way back to its own bytes. It looks nothing up.
+"""Code in other clothes: texts that look so, read unwrapped, with the way back to their own bytes. It looks nothing up.
 
 Training data is full of code in JSON strings, notebooks, ``+`` lines of diffs, ``>`` quotes and markdown fences.
-Unwrapping errs on the side of reading more: a view adds matches and never takes one away.
+Unwrapping errs on the side of reading more: a view adds matches and never takes one away. How each is unwrapped is
+the fingerprint engine's (``reference.unwrap``).
 """
 
 from __future__ import annotations
 
-import re
-from array import array
-from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from itertools import accumulate
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from provenance.fingerprint import engine
 from provenance.fingerprint.reference import DIFF, ESCAPED, FENCED, QUOTED
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 RAW = "raw"
 DEEP = 3
 """How many layers of clothes are taken off: a diff inside a JSON string inside a JSON string is three."""
+NAMES = {ESCAPED: "JSON string", DIFF: "diff", QUOTED: "quote", FENCED: "fence"}
+AGAIN = {ESCAPED: ESCAPED | DIFF | QUOTED | FENCED, DIFF: ESCAPED | QUOTED | FENCED, QUOTED: ESCAPED | DIFF | FENCED}
+"""What is looked for inside. What is left of a diff or quote can look like one again (``+`` lines of code) and is none;
+JSON nests; what stands in a fence is not looked at again."""
 
 
-class View(NamedTuple):
-    """A text unwrapped: what it was wrapped in, its bytes, and where they stood."""
+class Layer(NamedTuple):
+    """One kind of clothes taken off many texts: the views, numbered from 0, and the way back."""
 
-    name: str
-    text: bytes
-    starts: array[int]
-    """Places of ``text`` at which a piece begins, ascending from 0,"""
-    places: array[int]
-    """... and the byte of the unit that each piece comes from."""
+    sign: int
+    data: Any
+    """The texts that it was taken off: text i is ``data[bounds[i]:bounds[i + 1]]``,"""
+    bounds: NDArray[np.int64]
+    outer: Layer | None
+    """... and they are this layer's views, or the texts that were given."""
+    texts: bytes
+    """The views: view i is ``texts[offsets[i]:offsets[i + 1]]``."""
+    offsets: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    """Of which text each is."""
+    pieces: NDArray[np.int64]
+    """View i has the pieces ``pieces[i]`` to ``pieces[i + 1]``,"""
+    starts: NDArray[np.uint32]
+    """... which begin here in the view, ascending from 0,"""
+    places: NDArray[np.uint32]
+    """... and here in its text."""
 
-    def place(self, at: int) -> int:
-        """The byte of the unit behind byte ``at`` of the view."""
-        piece = max(0, bisect_right(self.starts, at) - 1)
-        return self.places[piece] + at - self.starts[piece] if self.places else 0
+    def unit(self, view: int) -> int:
+        """Which of the texts that were given a view is of."""
+        number = int(self.numbers[view])
+        return self.outer.unit(number) if self.outer else number
 
+    def name(self, view: int) -> str:
+        """What a view was wrapped in, from the inside out."""
+        number, name = int(self.numbers[view]), NAMES[self.sign]
+        if self.sign == ESCAPED and b"cell_type" in bytes(self.data[self.bounds[number] : self.bounds[number + 1]]):
+            name = "notebook"
+        return f"{name} in {self.outer.name(number)}" if self.outer else name
 
-_ESCAPE = re.compile(
-    rb'\\n"[ \t]*,\s*"|(?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})'
-)
-_PLAIN = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"f": b"\f"}
-_DIFF = re.compile(rb"^(?:[+ ](?!\+\+ )|(?:-|@@|\+\+\+ |diff |index |\\).*\n?)", re.MULTILINE)
-_QUOTE = re.compile(rb"^[ \t]*(?:>[ \t]?)+", re.MULTILINE)
-_FENCE = re.compile(rb"^[ \t]*(`{3,})[^\n`]*\n(.*?)(?:^[ \t]*\1|\Z)", re.MULTILINE | re.DOTALL)
-
-
-def views(text: bytes, flags: int, depth: int = DEEP) -> Iterator[View]:
-    """The unwrapped forms of a text whose signs are ``flags`` (``reference.clothes``)."""
-    if flags & ESCAPED:
-        name = "notebook" if b"cell_type" in text else "JSON string"
-        yield from _with_inner(_replaced(name, text, _ESCAPE, _unescaped, _escaped_lines(text)), depth)
-    if flags & DIFF:
-        yield from _with_inner(_replaced("diff", text, _DIFF, _nothing, [(0, len(text))]), depth)
-    if flags & QUOTED:
-        yield from _with_inner(_replaced("quote", text, _QUOTE, _nothing, [(0, len(text))]), depth)
-    if flags & FENCED:
-        for fence in _FENCE.finditer(text):
-            yield View("fence", fence[2], array("q", [0]), array("q", [fence.start(2)]))
-
-
-def _with_inner(view: View, depth: int) -> Iterator[View]:
-    yield view
-    if depth > 1:
-        from provenance.fingerprint import engine
-
-        bounds = b"".join(at.to_bytes(8, "little") for at in (0, len(view.text)))
-        # What is left of a diff or quote can look like one again (``+`` lines of code) and is none; JSON nests.
-        own = {"diff": DIFF, "quote": QUOTED}.get(view.name, 0)
-        for inner in views(view.text, engine.clothes(view.text, bounds)[0] & ~own, depth - 1):
-            places = array("q", (view.place(place) for place in inner.places))
-            yield View(f"{inner.name} in {view.name}", inner.text, inner.starts, places)
+    def place(self, view: int, at: int) -> int:
+        """The byte of the text that was given behind byte ``at`` of a view."""
+        first, end = int(self.pieces[view]), int(self.pieces[view + 1])
+        here = 0
+        if first < end:
+            piece = first + max(0, int(self.starts[first:end].searchsorted(at, "right")) - 1)
+            here = int(self.places[piece]) + at - int(self.starts[piece])
+        return self.outer.place(int(self.numbers[view]), here) if self.outer else here
 
 
-def _escaped_lines(text: bytes) -> list[tuple[int, int]]:
-    """The lines with an escaped line break, each with the line behind it: a string lies on one line, and the last of a
-    notebook's list has no break. The rest of a text that has a few such strings need not be read twice."""
-    found: list[tuple[int, int]] = []
-    at = text.find(b"\\n")
-    while at >= 0:
-        start = text.rfind(b"\n", 0, at) + 1
-        end = text.find(b"\n", at)
-        behind = text.find(b"\n", end + 1) if end >= 0 else -1
-        last = behind + 1 if behind >= 0 else len(text)
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], last)
-        else:
-            found.append((start, last))
-        at = text.find(b"\\n", end) if end >= 0 else -1
+def layers(data: Any, offsets: NDArray[np.int64], flags: NDArray[np.uint8]) -> list[Layer]:
+    """The layers that can be taken off the texts whose signs are ``flags`` (``reference.clothes``), the outer ones
+    first; text i is ``data[offsets[i]:offsets[i + 1]]``."""
+    import numpy as np
+
+    found: list[Layer] = []
+    level = _off(memoryview(data), offsets, flags, None)
+    for depth in range(DEEP):
+        found += level
+        inner = []
+        for layer in level:
+            if depth + 1 < DEEP and layer.sign in AGAIN:
+                worn = np.frombuffer(engine.clothes(layer.texts, layer.offsets), np.uint8)
+                inner += _off(memoryview(layer.texts), layer.offsets, worn & np.uint8(AGAIN[layer.sign]), layer)
+        level = inner
     return found
 
 
-def _replaced(
-    name: str, text: bytes, pattern: re.Pattern[bytes], plain: Callable[[bytes], bytes], ranges: list[tuple[int, int]]
-) -> View:
-    pieces: list[bytes] = []
-    places: list[int] = []
-    for start, end in ranges:
-        done = start
-        for found in pattern.finditer(text, start, end):
-            first, last = found.span()
-            if first > done:
-                pieces.append(text[done:first])
-                places.append(done)
-            new = plain(found[0])
-            if new:
-                pieces.append(new)
-                places.append(first)
-            done = last
-        if end > done:
-            pieces.append(text[done:end])
-            places.append(done)
-    starts = array("q", [0])
-    starts.extend(accumulate(map(len, pieces)))
-    return View(name, b"".join(pieces), starts[:-1], array("q", places))
+def _off(data: Any, bounds: NDArray[np.int64], flags: NDArray[np.uint8], outer: Layer | None) -> list[Layer]:
+    """One layer a sign, of those that any text has."""
+    import numpy as np
 
-
-def _nothing(found: bytes) -> bytes:
-    return b""
-
-
-def _unescaped(escape: bytes) -> bytes:
-    known = _PLAIN.get(escape[1:])
-    if known is not None:
-        return known
-    if escape.startswith(b'\\n"'):
-        return b"\n"  # the end of one line of a notebook's source and the beginning of the next
-    if escape[1:2] == b"u":
-        units = b"".join(int(unit, 16).to_bytes(2, "big") for unit in escape.split(b"\\u")[1:])
-        return units.decode("utf-16-be", "replace").encode()
-    return escape[1:]
+    found = []
+    any_has = int(np.bitwise_or.reduce(flags, initial=0))
+    for sign in NAMES:
+        if any_has & sign:
+            texts, table, starts, places = engine.unwrap(data, bounds, flags, sign)
+            numbers, sizes, pieces = np.frombuffer(table, "<i8").reshape(-1, 3).T
+            offsets, counted = (np.concatenate([[0], np.cumsum(one)]).astype(np.int64) for one in (sizes, pieces))
+            way = (np.frombuffer(starts, "<u4"), np.frombuffer(places, "<u4"))
+            found.append(Layer(sign, data, bounds, outer, texts, offsets, numbers, counted, *way))
+    return found

@@ -1061,6 +1061,278 @@ static uint8_t clothes(const uint8_t *text, size_t size) {
                      (fences >= 2) * FENCED);
 }
 
+/* ---- unwrapped: texts without their clothes, and the way back ---- */
+
+typedef struct {
+    Bytes texts, views, starts, places;
+    size_t begun, pieces; /* of the view at hand: where its text begins, and how many pieces it has */
+} Unwrapped;
+
+static Status append(Bytes *out, const void *bytes, size_t size) {
+    uint8_t *to = reserve(out, size);
+    if (!to)
+        return NO_MEMORY;
+    memcpy(to, bytes, size);
+    out->size += size;
+    return DONE;
+}
+
+static Status append_number(Bytes *out, uint64_t value, unsigned size) {
+    uint8_t bytes[8];
+    store(bytes, value, size);
+    return append(out, bytes, size);
+}
+
+/* A piece of the view at hand, that stands at this place of its text. */
+static Status piece(Unwrapped *out, const uint8_t *bytes, size_t size, size_t place) {
+    Status status = append_number(&out->starts, out->texts.size - out->begun, 4);
+    if (status == DONE)
+        status = append_number(&out->places, place, 4);
+    if (status == DONE)
+        status = append(&out->texts, bytes, size);
+    out->pieces++;
+    return status;
+}
+
+/* What stands between two places as it is, if it is anything. */
+static Status kept(Unwrapped *out, const uint8_t *text, size_t first, size_t end) {
+    return end > first ? piece(out, text + first, end - first, first) : DONE;
+}
+
+/* The view at hand is whole: its unit, size and pieces. */
+static Status closed(Unwrapped *out, size_t unit) {
+    Status status = append_number(&out->views, unit, 8);
+    if (status == DONE)
+        status = append_number(&out->views, out->texts.size - out->begun, 8);
+    if (status == DONE)
+        status = append_number(&out->views, out->pieces, 8);
+    out->begun = out->texts.size;
+    out->pieces = 0;
+    return status;
+}
+
+/* The value of four hexadecimal digits, or -1. */
+static int32_t four_digits(const uint8_t *at, const uint8_t *end) {
+    int32_t value = 0;
+    if (end - at < 4)
+        return -1;
+    for (unsigned i = 0; i < 4; i++) {
+        int32_t c = at[i], lower = c | 0x20;
+        int32_t digit = c >= '0' && c <= '9' ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+        if (digit < 0)
+            return -1;
+        value = value << 4 | digit;
+    }
+    return value;
+}
+
+static size_t utf8(int32_t point, uint8_t *to) {
+    if (point < 0x80) {
+        to[0] = (uint8_t)point;
+        return 1;
+    }
+    if (point < 0x800) {
+        to[0] = (uint8_t)(0xC0 | point >> 6), to[1] = (uint8_t)(0x80 | (point & 63));
+        return 2;
+    }
+    if (point < 0x10000) {
+        to[0] = (uint8_t)(0xE0 | point >> 12), to[1] = (uint8_t)(0x80 | (point >> 6 & 63));
+        to[2] = (uint8_t)(0x80 | (point & 63));
+        return 3;
+    }
+    to[0] = (uint8_t)(0xF0 | point >> 18), to[1] = (uint8_t)(0x80 | (point >> 12 & 63));
+    to[2] = (uint8_t)(0x80 | (point >> 6 & 63)), to[3] = (uint8_t)(0x80 | (point & 63));
+    return 4;
+}
+
+/* How many bytes the escape at a backslash has, 0 if it is none, and what it stands for: up to four bytes. */
+static size_t escape(const uint8_t *at, const uint8_t *end, uint8_t *to, size_t *length) {
+    static const char LETTERS[] = "\"\\/bfnrt", PLAIN[] = "\"\\/\b\f\n\r\t";
+    *length = 1;
+    if (end - at < 2)
+        return 0;
+    if (at[1] == 'n' && end - at > 2 && at[2] == '"') { /* a string of a list ends, and the next begins */
+        const uint8_t *next = at + 3;
+        while (next < end && (*next == ' ' || *next == '\t'))
+            next++;
+        if (next < end && *next == ',') {
+            for (next++; next < end && (*next == ' ' || (*next >= '\t' && *next <= '\r'));)
+                next++;
+            if (next < end && *next == '"') {
+                *to = '\n';
+                return (size_t)(next + 1 - at);
+            }
+        }
+    }
+    if (at[1] == 'u') {
+        int32_t point = four_digits(at + 2, end), second = -1;
+        if (point < 0)
+            return 0;
+        if (point >= 0xD800 && point < 0xDC00 && end - at >= 12 && at[6] == '\\' && at[7] == 'u')
+            second = four_digits(at + 8, end);
+        if (second >= 0xDC00 && second < 0xE000) {
+            *length = utf8(0x10000 + ((point - 0xD800) << 10) + (second - 0xDC00), to);
+            return 12;
+        }
+        *length = utf8(point >= 0xD800 && point < 0xE000 ? 0xFFFD : point, to);
+        return 6;
+    }
+    const char *letter = at[1] ? strchr(LETTERS, at[1]) : NULL;
+    if (!letter)
+        return 0;
+    *to = (uint8_t)PLAIN[letter - LETTERS];
+    return 2;
+}
+
+/* Some lines of a text, their escapes replaced. */
+static Status unescaped(Unwrapped *out, const uint8_t *text, size_t first, size_t end) {
+    Status status = DONE;
+    size_t done = first;
+    const uint8_t *at = text + first;
+    while (status == DONE && (at = memchr(at, '\\', (size_t)(text + end - at)))) {
+        uint8_t plain[4];
+        size_t length, size = escape(at, text + end, plain, &length), here = (size_t)(at - text);
+        if (size) {
+            status = kept(out, text, done, here);
+            if (status == DONE)
+                status = piece(out, plain, length, here);
+            done = here + size;
+        }
+        at += size ? size : 1;
+    }
+    return status == DONE ? kept(out, text, done, end) : status;
+}
+
+static const uint8_t *escaped_break(const uint8_t *at, const uint8_t *end) {
+    while (at < end && (at = memchr(at, '\\', (size_t)(end - at)))) {
+        if (end - at > 1 && at[1] == 'n')
+            return at;
+        at++;
+    }
+    return NULL;
+}
+
+/* The lines with an escaped line break, each with the line behind it. */
+static Status without_escapes(Unwrapped *out, const uint8_t *text, size_t size) {
+    Status status = DONE;
+    const uint8_t *end = text + size, *at = escaped_break(text, end), *first = NULL, *last = NULL;
+    while (status == DONE && at) {
+        const uint8_t *start = at, *stop = memchr(at, '\n', (size_t)(end - at)), *behind = NULL;
+        while (start > text && start[-1] != '\n')
+            start--;
+        if (stop)
+            behind = memchr(stop + 1, '\n', (size_t)(end - stop - 1));
+        if (first && start > last) {
+            status = unescaped(out, text, (size_t)(first - text), (size_t)(last - text));
+            first = NULL;
+        }
+        if (!first)
+            first = start;
+        last = behind ? behind + 1 : end;
+        at = stop ? escaped_break(stop, end) : NULL;
+    }
+    if (status == DONE && first)
+        status = unescaped(out, text, (size_t)(first - text), (size_t)(last - text));
+    return status;
+}
+
+static int begins(const uint8_t *at, const uint8_t *end, const char *with) {
+    size_t length = strlen(with);
+    return (size_t)(end - at) >= length && !memcmp(at, with, length);
+}
+
+/* How much of a line of a diff is not the new text: its first byte, or all of it with its line break. */
+static size_t of_diff(const uint8_t *at, const uint8_t *end, size_t line) {
+    if ((*at == '+' || *at == ' ') && !begins(at + 1, end, "++ "))
+        return 1;
+    if (*at == '-' || *at == '\\' || begins(at, end, "@@") || begins(at, end, "+++ ") ||
+        begins(at, end, "diff ") || begins(at, end, "index "))
+        return line;
+    return 0;
+}
+
+/* How much of a line is the quote's: blanks, and marks with a blank each. */
+static size_t of_quote(const uint8_t *at, const uint8_t *end) {
+    const uint8_t *to = at;
+    while (to < end && (*to == ' ' || *to == '\t'))
+        to++;
+    if (to == end || *to != '>')
+        return 0;
+    while (to < end && *to == '>') {
+        to++;
+        to += to < end && (*to == ' ' || *to == '\t');
+    }
+    return (size_t)(to - at);
+}
+
+/* The lines of a diff's new side, or of a quote. */
+static Status without_signs(Unwrapped *out, const uint8_t *text, size_t size, int is_diff) {
+    Status status = DONE;
+    size_t done = 0;
+    for (size_t at = 0, next; status == DONE && at < size; at = next) {
+        const uint8_t *stop = memchr(text + at, '\n', size - at);
+        next = stop ? (size_t)(stop + 1 - text) : size;
+        size_t cut = is_diff ? of_diff(text + at, text + size, next - at) : of_quote(text + at, text + size);
+        if (cut) {
+            status = kept(out, text, done, at);
+            done = at + cut;
+        }
+    }
+    return status == DONE ? kept(out, text, done, size) : status;
+}
+
+/* The backticks that a line begins with, behind blanks; where they end is left in `behind`. */
+static size_t ticks(const uint8_t *at, const uint8_t *end, const uint8_t **behind) {
+    const uint8_t *first;
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
+    for (first = at; at < end && *at == '`';)
+        at++;
+    *behind = at;
+    return (size_t)(at - first);
+}
+
+/* What stands in fences, each a view. */
+static Status within_fences(Unwrapped *out, const uint8_t *text, size_t size, size_t unit) {
+    Status status = DONE;
+    const uint8_t *end = text + size, *at = text, *behind, *stop;
+    while (status == DONE && at < end) {
+        size_t fence = ticks(at, end, &behind);
+        stop = memchr(behind, '\n', (size_t)(end - behind));
+        if (!stop)
+            break;
+        at = stop + 1;
+        if (fence < 3 || memchr(behind, '`', (size_t)(stop - behind)))
+            continue;
+        const uint8_t *first = at, *last = end;
+        while (at < end) {
+            if (ticks(at, end, &behind) >= fence) {
+                last = at;
+                stop = memchr(behind, '\n', (size_t)(end - behind));
+                at = stop ? stop + 1 : end;
+                break;
+            }
+            stop = memchr(at, '\n', (size_t)(end - at));
+            at = stop ? stop + 1 : end;
+        }
+        status = piece(out, first, (size_t)(last - first), (size_t)(first - text));
+        if (status == DONE)
+            status = closed(out, unit);
+    }
+    return status;
+}
+
+static Status unwrapped(Unwrapped *out, Text text, unsigned sign, size_t unit) {
+    Status status;
+    if (sign == FENCED)
+        return within_fences(out, text.bytes, text.size, unit);
+    if (sign == ESCAPED)
+        status = without_escapes(out, text.bytes, text.size);
+    else
+        status = without_signs(out, text.bytes, text.size, sign == DIFF);
+    return status == DONE ? closed(out, unit) : status;
+}
+
 /* ---- the module: Python objects in, Python objects out ---- */
 
 typedef struct {
@@ -1144,6 +1416,22 @@ static PyObject *finished_three(Status status, const Work *work, Bytes *out) {
     Py_XDECREF(second);
     Py_XDECREF(third);
     return result;
+}
+
+/* A tuple of objects, each NULL where it could not be made; takes the references. */
+static PyObject *tuple_of(PyObject **objects, size_t count) {
+    PyObject *tuple = PyTuple_New((Py_ssize_t)count);
+    int sound = tuple != NULL;
+    for (size_t i = 0; i < count; i++) {
+        sound = sound && objects[i];
+        if (tuple && objects[i])
+            PyTuple_SetItem(tuple, (Py_ssize_t)i, objects[i]);
+        else
+            Py_XDECREF(objects[i]);
+    }
+    if (!sound)
+        Py_CLEAR(tuple);
+    return tuple;
 }
 
 static PyObject *kernel_tokens(PyObject *module, PyObject *argument) {
@@ -1413,6 +1701,50 @@ static PyObject *kernel_clothes(PyObject *module, PyObject *arguments) {
     return result;
 }
 
+/* All texts with a sign, without what it is the sign of. */
+static Status all_unwrapped(Text data, const uint8_t *offsets, const uint8_t *flags, size_t count, unsigned sign,
+                            Unwrapped *out) {
+    Status status = DONE;
+    for (size_t i = 0; status == DONE && i < count; i++) {
+        Text text;
+        if (!(flags[i] & sign))
+            continue;
+        status = unit_text(data, offsets, i, &text);
+        if (status == DONE)
+            status = text.size > UINT32_MAX ? TOO_LONG : unwrapped(out, text, sign, i);
+    }
+    return status;
+}
+
+static PyObject *kernel_unwrap(PyObject *module, PyObject *arguments) {
+    Call call;
+    PyObject *data, *result = NULL;
+    Py_buffer offsets, flags;
+    unsigned sign;
+    if (!PyArg_ParseTuple(arguments, "Oy*y*I:unwrap", &data, &offsets, &flags, &sign))
+        return NULL;
+    if (enter(module, data, &call)) {
+        Py_ssize_t count = units(call.data, &offsets);
+        if (count >= 0 && flags.len != count) {
+            PyErr_Format(PyExc_ValueError, "flags: %zd bytes for %zd texts", flags.len, count);
+        } else if (count >= 0 && sign != ESCAPED && sign != DIFF && sign != QUOTED && sign != FENCED) {
+            PyErr_Format(PyExc_ValueError, "sign: %u is none", sign);
+        } else if (count >= 0) {
+            Unwrapped out = {0};
+            Status status;
+            Py_BEGIN_ALLOW_THREADS status =
+                all_unwrapped(call.data, bytes_of(&offsets), bytes_of(&flags), (size_t)count, sign, &out);
+            Py_END_ALLOW_THREADS PyObject *parts[] = {finished(status, &out.texts), finished(status, &out.views),
+                                                      finished(status, &out.starts), finished(status, &out.places)};
+            result = tuple_of(parts, 4);
+        }
+        leave(&call);
+    }
+    PyBuffer_Release(&flags);
+    PyBuffer_Release(&offsets);
+    return result;
+}
+
 /* A table from what holds it; 0 with an exception set if it is none. Closed with close_table(). */
 static int open_table(const Py_buffer *view, Table *table) {
     const uint8_t *bytes = view->buf;
@@ -1481,22 +1813,6 @@ static Status all_probes(Call *call, const uint8_t *offsets, size_t units, Table
     }
     out[0].size = 4 * units, out[1].size = 8 * units;
     return status;
-}
-
-/* A tuple of one object a table, each NULL where it could not be made; takes the references. */
-static PyObject *tuple_of(PyObject **objects, size_t count) {
-    PyObject *tuple = PyTuple_New((Py_ssize_t)count);
-    int sound = tuple != NULL;
-    for (size_t i = 0; i < count; i++) {
-        sound = sound && objects[i];
-        if (tuple && objects[i])
-            PyTuple_SetItem(tuple, (Py_ssize_t)i, objects[i]);
-        else
-            Py_XDECREF(objects[i]);
-    }
-    if (!sound)
-        Py_CLEAR(tuple);
-    return tuple;
 }
 
 /* The tables of a probe, held while it works. */
@@ -1824,6 +2140,7 @@ static PyMethodDef METHODS[] = {
     {"signature", kernel_signature, METH_O, "signature(data) -> bytes"},
     {"signatures", kernel_signatures, METH_VARARGS, "signatures(data, offsets[, wanted]) -> bytes"},
     {"clothes", kernel_clothes, METH_VARARGS, "clothes(data, offsets) -> bytes"},
+    {"unwrap", kernel_unwrap, METH_VARARGS, "unwrap(data, offsets, flags, sign) -> (texts, views, starts, places)"},
     {"probe", kernel_probe, METH_VARARGS, "probe(data, offsets, tables, checked) -> (counts, streams, hits, touched)"},
     {"find", kernel_find, METH_VARARGS, "find(keys, table, checked) -> (firsts, counts, touched)"},
     {"select", kernel_select, METH_VARARGS,

@@ -9,7 +9,8 @@ UTF-8 are word characters.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from struct import Struct
 
@@ -280,6 +281,102 @@ def clothes(data: bytes, offsets: bytes) -> bytes:
         fenced = text.count(b"```") >= 2
         flags.append(escaped * ESCAPED | diff * DIFF | quoted * QUOTED | fenced * FENCED)
     return bytes(flags)
+
+
+_ESCAPE = re.compile(
+    rb'\\n"[ \t]*,\s*"|(?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})'
+)
+_PLAIN = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"f": b"\f"}
+_SIGNS = {
+    DIFF: re.compile(rb"^(?:[+ ](?!\+\+ )|(?:-|@@|\+\+\+ |diff |index |\\).*\n?)", re.MULTILINE),
+    QUOTED: re.compile(rb"^[ \t]*(?:>[ \t]?)+", re.MULTILINE),
+}
+_FENCE = re.compile(rb"^[ \t]*(`{3,})[^\n`]*\n(.*?)(?:^[ \t]*\1|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def unwrap(data: bytes, offsets: bytes, flags: bytes, sign: int) -> tuple[bytes, bytes, bytes, bytes]:
+    """Every text whose flags have a sign, without what it is the sign of: (texts, views, starts, places).
+
+    Signs and flags are those of ``clothes``.
+    ESCAPED: escapes are replaced, on lines with an escaped line break and the line behind each. DIFF: the lines of the
+    new side. QUOTED: without the marks. FENCED: what stands in each fence. The views' texts are joined; ``views`` are
+    three little-endian i64 each: the number of its text, its bytes, its pieces. A piece stands in its text as it stands
+    in the view, or is an escape there: ``starts`` and ``places`` are u32 each, where it begins in view and text.
+    ValueError for a text of 4 GB.
+    """
+    if sign not in (ESCAPED, DIFF, QUOTED, FENCED):
+        raise ValueError(f"sign: {sign} is none")
+    bounds = memoryview(offsets).cast("B").cast("q")
+    if len(flags) != max(0, len(bounds) - 1):
+        raise ValueError(f"flags: {len(flags)} bytes for {max(0, len(bounds) - 1)} texts")
+    texts = bytearray()
+    views, starts, places = array("q"), array("I"), array("I")
+    for number, ((first, end), worn) in enumerate(zip(pairwise(bounds), bytes(flags), strict=True)):
+        if not worn & sign:
+            continue
+        if end - first >= 1 << 32:
+            raise ValueError("a text of 4 GB or more: split it")
+        text = bytes(data[first:end])
+        for pieces in _pieces(text, sign):
+            begun = len(texts)
+            for place, piece in pieces:
+                starts.append(len(texts) - begun)
+                places.append(place)
+                texts += piece
+            views.extend((number, len(texts) - begun, len(pieces)))
+    return bytes(texts), views.tobytes(), starts.tobytes(), places.tobytes()
+
+
+def _pieces(text: bytes, sign: int) -> list[list[tuple[int, bytes]]]:
+    """The views of a text, each as its pieces with the places from which they come."""
+    if sign == FENCED:
+        return [[(fence.start(2), fence[2])] for fence in _FENCE.finditer(text)]
+    if sign == ESCAPED:
+        return [_replaced(text, _ESCAPE, _unescaped, _escaped_lines(text))]
+    return [_replaced(text, _SIGNS[sign], lambda _: b"", [(0, len(text))])]
+
+
+def _escaped_lines(text: bytes) -> list[tuple[int, int]]:
+    """The lines with an escaped line break, each with the line behind it: a string lies on one line, and the last of a
+    notebook's list has no break. The rest of a text that has a few such strings need not be read twice."""
+    found: list[tuple[int, int]] = []
+    at = text.find(b"\\n")
+    while at >= 0:
+        start = text.rfind(b"\n", 0, at) + 1
+        end = text.find(b"\n", at)
+        behind = text.find(b"\n", end + 1) if end >= 0 else -1
+        last = behind + 1 if behind >= 0 else len(text)
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], last)
+        else:
+            found.append((start, last))
+        at = text.find(b"\\n", end) if end >= 0 else -1
+    return found
+
+
+def _replaced(
+    text: bytes, pattern: re.Pattern[bytes], plain: Callable[[bytes], bytes], ranges: list[tuple[int, int]]
+) -> list[tuple[int, bytes]]:
+    pieces = []
+    for start, end in ranges:
+        done = start
+        for found in pattern.finditer(text, start, end):
+            pieces += [(done, text[done : found.start()]), (found.start(), plain(found[0]))]
+            done = found.end()
+        pieces.append((done, text[done:end]))
+    return [(place, piece) for place, piece in pieces if piece]
+
+
+def _unescaped(escape: bytes) -> bytes:
+    known = _PLAIN.get(escape[1:])
+    if known is not None:
+        return known
+    if escape.startswith(b'\\n"'):
+        return b"\n"  # the end of one line of a notebook's source and the beginning of the next
+    if escape[1:2] == b"u":
+        units = b"".join(int(unit, 16).to_bytes(2, "big") for unit in escape.split(b"\\u")[1:])
+        return units.decode("utf-16-be", "replace").encode()
+    return escape[1:]
 
 
 def mark(key: int, check: int) -> int:

@@ -21,6 +21,20 @@ WORDS = """if for return class def self foo bar x y1 _z 12 0x1F 3 ( ) { } = ; + 
 WORDS += ["a" * n for n in (15, 16, 17, 32, 33, 64, 200)] + list(" \n\t\0\x7f\u00a0\u200b\ufeff\U000e0001")
 NASTY = b"\xe0\x82\xa0\xe2\x80\x8b\xf0\xa0\x80\x80\xf4\xbf\xc2\xff\xed (a"
 WORDS += ["\n+", "\n>", "```", "`", "\\n", "\\\\n", "\\", '\\n",', '\\n",\n"', '"']  # what texts are wrapped in
+WORDS += ["\n ++ ", "\n+++ ", "\n@@", "\ndiff ", "\nindex ", "\n\\", "\n-", "\n```", "\n\t````", "\\/", "\\b", "\\f"]
+WORDS += [
+    "\\t",
+    "\\r",
+    "\\u00e9",
+    "\\u0000",
+    "\\uD83D\\uDE00",
+    "\\ud83d",
+    "\\uDC00",
+    "\\uFFFF",
+    "\\u12",
+    '\\n"\t,\v"',
+    "\\x",
+]
 LENGTHS = (0, 1, 4, 5, 6, 23, 24, 25, 47, 48, 49, 63, 64, 65, 100, 447, 448, 449, 500, 1200)
 
 libc = ctypes.CDLL(None)
@@ -111,6 +125,10 @@ def round_of(kernel, rng: random.Random) -> None:
         for one, lying, flag in zip(tables, held, flags, strict=True):
             assert reference.find(asked, one, *unchecked(one))[:2] == kernel.find(a, lying, flag)[:2], data
         assert reference.clothes(data, offsets) == kernel.clothes(d, o), data
+        worn = bytes(rng.choices([0, 15, 255], k=max(0, len(cuts) - 1)))
+        with exact(worn) as w:
+            for sign in (1, 2, 4, 8):
+                assert reference.unwrap(data, offsets, worn, sign) == kernel.unwrap(d, o, w, sign), (sign, data)
         if rng.random() < 0.1:
             assert reference.signature(data) == kernel.signature(d), data
             wanted = bytes(rng.choices([0, 1], k=max(0, len(cuts) - 1)))
@@ -123,6 +141,8 @@ def round_of(kernel, rng: random.Random) -> None:
         kernel.signatures(d, o, w)
     with exact(data) as d, exact(bad) as o, suppress(ValueError):
         kernel.clothes(d, o)
+    with exact(data) as d, exact(bad) as o, exact(rng.randbytes(rng.choice([0, 2, 2]))) as w, suppress(ValueError):
+        kernel.unwrap(d, o, w, rng.choice([1, 2, 4, 8, 0, 16]))
     sound = table(rng, keys)
     for _ in range(30):
         hostile = damaged(rng, sound)
