@@ -107,7 +107,7 @@ def match(data: Any, offsets: NDArray[np.int64], index: Index, similar: bool = T
     def each() -> Iterator[Found]:
         unwrapped: dict[int, list[Match]] = {}
         for group in np.unique(reached[flags > 0]):
-            for unit, match in _match_views(data, offsets, flags * (reached == group), index, similar):
+            for unit, match in _match_views(data, offsets, tokens, flags * (reached == group), index, similar):
                 unwrapped.setdefault(unit, []).append(match)
         for unit in sorted(raw.keys() | unwrapped.keys()):
             yield Found(unit, int(tokens[unit]), _strongest([*raw.get(unit, ()), *unwrapped.get(unit, ())]))
@@ -152,36 +152,46 @@ def _match(
 
 
 def _match_views(
-    data: Any, offsets: NDArray[np.int64], flags: NDArray[np.uint8], index: Index, similar: bool
+    data: Any,
+    offsets: NDArray[np.int64],
+    tokens: NDArray[np.uint32],
+    flags: NDArray[np.uint8],
+    index: Index,
+    similar: bool,
 ) -> Iterator[tuple[int, Match]]:
     """The matches of texts unwrapped, by unit, with places and lines of the text as it stands."""
     import numpy as np
 
-    unwrapped = views.layers(data, offsets, flags)
-    if not unwrapped:
-        return
-    begun = np.cumsum([0, *(len(layer.texts) for layer in unwrapped)])
-    bounds = np.concatenate([[0], *(layer.offsets[1:] + at for layer, at in zip(unwrapped, begun, strict=False))])
-    firsts = np.cumsum([0, *(len(layer.numbers) for layer in unwrapped)])
-    _, found = _match(b"".join(layer.texts for layer in unwrapped), bounds.astype(np.int64), index, similar)
-    for number, ones in found.items():
-        which = int(firsts.searchsorted(number, "right")) - 1
-        layer, view = unwrapped[which], number - int(firsts[which])
-        unit = layer.unit(view)
-        text = bytes(memoryview(data)[int(offsets[unit]) : int(offsets[unit + 1])])
-        for one in ones:
-            start, end = layer.place(view, one.start), layer.place(view, max(one.start, one.end - 1)) + 1
-            yield (
-                unit,
-                msgspec.structs.replace(
-                    one,
-                    view=layer.name(view),
-                    start=start,
-                    end=end,
-                    first_line=text.count(b"\n", 0, start) + 1,
-                    last_line=text.count(b"\n", 0, end) + 1,
-                ),
-            )
+    every = views.layers(data, offsets, flags)
+    for is_part in (False, True):
+        unwrapped = [layer for layer in every if layer.is_part == is_part]
+        if not unwrapped:
+            continue
+        begun = np.cumsum([0, *(len(layer.texts) for layer in unwrapped)])
+        bounds = np.concatenate([[0], *(layer.offsets[1:] + at for layer, at in zip(unwrapped, begun, strict=False))])
+        firsts = np.cumsum([0, *(len(layer.numbers) for layer in unwrapped)])
+        texts = b"".join(layer.texts for layer in unwrapped)
+        _, found = _match(texts, bounds.astype(np.int64), index, similar and not is_part)
+        for number, ones in found.items():
+            which = int(firsts.searchsorted(number, "right")) - 1
+            layer, view = unwrapped[which], number - int(firsts[which])
+            unit = layer.unit(view)
+            text = bytes(memoryview(data)[int(offsets[unit]) : int(offsets[unit + 1])])
+            for one in ones:
+                start, end = layer.place(view, one.start), layer.place(view, max(one.start, one.end - 1)) + 1
+                changes: dict[str, Any] = {"unit_coverage": round(one.tokens / int(tokens[unit]), 4)} if is_part else {}
+                yield (
+                    unit,
+                    msgspec.structs.replace(
+                        one,
+                        view=layer.name(view),
+                        start=start,
+                        end=end,
+                        first_line=text.count(b"\n", 0, start) + 1,
+                        last_line=text.count(b"\n", 0, end) + 1,
+                        **changes,
+                    ),
+                )
 
 
 def _strongest(matches: list[Match]) -> tuple[Match, ...]:

@@ -136,7 +136,7 @@ class Match(msgspec.Struct, frozen=True):
     others: int
     """How many further ingredients contain the same text; this one is the earliest."""
     view: str = "raw"
-    """How the text was read: raw, or unwrapped from a JSON string, notebook, diff, quote or fence."""
+    """How the text was read: raw, without comments, or unwrapped from a JSON string, notebook, diff, quote or fence."""
 
 
 class Address(msgspec.Struct, frozen=True):

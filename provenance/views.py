@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provenance.fingerprint import engine
-from provenance.fingerprint.reference import DIFF, ESCAPED, FENCED, QUOTED
+from provenance.fingerprint.reference import COMMENTED, DIFF, ESCAPED, FENCED, QUOTED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 RAW = "raw"
 DEEP = 3
 """How many layers of clothes are taken off: a diff inside a JSON string inside a JSON string is three."""
-NAMES = {ESCAPED: "JSON string", DIFF: "diff", QUOTED: "quote", FENCED: "fence"}
-AGAIN = {ESCAPED: ESCAPED | DIFF | QUOTED | FENCED, DIFF: ESCAPED | QUOTED | FENCED, QUOTED: ESCAPED | DIFF | FENCED}
+NAMES = {ESCAPED: "JSON string", DIFF: "diff", QUOTED: "quote", FENCED: "fence", COMMENTED: "without comments"}
+AGAIN = {ESCAPED: 255, DIFF: 255 & ~DIFF, QUOTED: 255 & ~QUOTED}
 """What is looked for inside. What is left of a diff or quote can look like one again (``+`` lines of code) and is none;
-JSON nests; what stands in a fence is not looked at again."""
+JSON nests; what stands in a fence, or around comments, is not looked at again."""
 
 
 class Layer(NamedTuple):
@@ -57,6 +57,11 @@ class Layer(NamedTuple):
         if self.sign == ESCAPED and b"cell_type" in bytes(self.data[self.bounds[number] : self.bounds[number + 1]]):
             name = "notebook"
         return f"{name} in {self.outer.name(number)}" if self.outer else name
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the views are stretches of a text that mean nothing as a whole."""
+        return self.sign == COMMENTED
 
     def place(self, view: int, at: int) -> int:
         """The byte of the text that was given behind byte ``at`` of a view."""

@@ -29,6 +29,10 @@ CLOTHES = {
     "diff in JSON string": json.dumps({"patch": "@@ -1 +1 @@\n" + textwrap.indent(TEXT, "+")}),
     "quote in JSON string": json.dumps({"mail": textwrap.indent(TEXT, "> ")}),
     "fence": f"Look:\n\n```py\n{TEXT}\n```\n",
+    "lines with a comment each": "\n".join(f"{line}  # and so on" for line in LINES),
+    "comments of C between": "\n".join(f"/* {number}\n * of many */ {line} // so" for number, line in enumerate(LINES)),
+    "comments of SQL in JSON string": json.dumps({"q": "\n".join(f"{line} -- as before" for line in LINES)}),
+    "comments of markup": "\n".join(f"{line} <!-- here\nand there -->" for line in LINES),
 }
 
 
@@ -70,11 +74,12 @@ def test_plain_code_wears_nothing() -> None:
     assert 0 == flags_of(Path(views.__file__).read_bytes().replace(b"\\n", b"").replace(b"```", b""))
 
 
+COMMENTS = [b"# ", b" #", b"//", b"/*", b"*/", b" -- ", b"<!--", b"-->", b":", b"ab cd "]
 pieces = st.lists(
     st.sampled_from(
-        [b"+", b">", b"\n", b"`", b"```", b"\\", b"n", b'"', b",", b"\\n", b"\\u00e9", b"x = 1", b" ", b"@@"]
+        [*COMMENTS, b"+", b">", b"\n", b"`", b"```", b"\\", b"n", b'"', b",", b"\\n", b"\\u00e9", b"x = 1", b" ", b"@@"]
     ),
-    max_size=40,
+    max_size=80,
 ).map(b"".join)
 
 
@@ -90,7 +95,7 @@ def test_the_kernel_sees_the_clothes_that_the_reference_sees(texts: list[bytes])
 @given(st.lists(pieces | st.binary(max_size=60), max_size=4), st.data())
 def test_the_kernel_unwraps_as_the_reference_does(texts: list[bytes], data: st.DataObject) -> None:
     offsets = np.cumsum([0, *map(len, texts)], dtype=np.int64)
-    flags = bytes(data.draw(st.lists(st.integers(0, 15), min_size=len(texts), max_size=len(texts))))
+    flags = bytes(data.draw(st.lists(st.integers(0, 31), min_size=len(texts), max_size=len(texts))))
     for sign in views.NAMES:
         expected = reference.unwrap(b"".join(texts), offsets.tobytes(), flags, sign)
         assert expected == fingerprint.engine.unwrap(b"".join(texts), offsets, flags, sign)
@@ -99,13 +104,13 @@ def test_the_kernel_unwraps_as_the_reference_does(texts: list[bytes], data: st.D
 def test_a_sign_that_is_none_and_flags_of_other_texts_are_refused() -> None:
     offsets = np.array([0, 3], np.int64)
     for engine in (reference, fingerprint.engine):
-        for flags, sign in ((b"\xff", 3), (b"\xff", 16), (b"", 1), (b"\1\1", 1)):
+        for flags, sign in ((b"\xff", 3), (b"\xff", 32), (b"", 1), (b"\1\1", 1)):
             with pytest.raises(ValueError, match=r"sign|flags"):
                 engine.unwrap(b"abc", offsets.tobytes(), flags, sign)
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(pieces | st.binary(max_size=200), min_size=1, max_size=3), st.integers(0, 15))
+@given(st.lists(pieces | st.binary(max_size=200), min_size=1, max_size=3), st.integers(0, 31))
 def test_any_text_can_be_unwrapped_and_every_byte_leads_back_into_it(texts: list[bytes], flags: int) -> None:
     for layer, view in unwrapped(texts, flags):
         text = texts[layer.unit(view)]
@@ -114,7 +119,7 @@ def test_any_text_can_be_unwrapped_and_every_byte_leads_back_into_it(texts: list
         assert places == sorted(places)
         assert all(0 <= place < len(text) for place in places)
         for byte, place in zip(inner, places, strict=True):
-            assert byte == text[place] or b"\\" in text[max(0, place - 3) : place + 1]
+            assert byte in (text[place], ord(" ")) or b"\\" in text[max(0, place - 3) : place + 1]
 
 
 ESCAPES = {
@@ -130,6 +135,29 @@ def test_escapes_are_replaced_on_lines_with_an_escaped_line_break_and_the_line_b
     data = text.encode()
     layer, _ = unwrapped([data], reference.ESCAPED)[0]
     assert ESCAPES[text] == layer.texts.decode()
+
+
+def test_comments_are_cut_out_and_what_stands_around_them_is_read() -> None:
+    code_ = " ".join(f"t{number}" for number in range(100))
+    text = f"{code_} // why\n{code_} http://a#b #fff --x a--\n{code_} # end".encode()
+    (layer, view), *others = unwrapped([text], flags_of(text))
+    assert ("without comments", []) == (layer.name(view), others)
+    told = [f"t{number}" for number in range(76, 100)] + [f"t{number}" for number in range(24)]
+    assert told == layer.texts.decode().split()
+    assert layer.texts.index(b"t99") == layer.texts.index(b"t76") + text[: text.index(b" //")].index(
+        b"t99"
+    ) - text.index(b"t76")
+    assert text.index(b"\nt0") + 1 == layer.place(view, layer.texts.index(b"t0 t1"))
+
+
+def test_a_text_around_comments_covers_its_share_of_the_whole_text(tmp_path: Path) -> None:
+    index = opened(tmp_path / "i", ingredient(TEXT))
+    text = "\n".join([" ".join(code(1, 400)), *(f"{line}  # so" for line in LINES), " ".join(code(2, 400))])
+    data = text.encode()
+    tokens, found = matching.match(data, np.array([0, len(data)], np.int64), index)
+    ((match,),) = [one.matches for one in found]
+    assert ("fragment", "copied", "without comments", 120) == (match.similarity, match.grade, match.view, match.tokens)
+    assert 120 / tokens == pytest.approx(match.unit_coverage, abs=1e-4)
 
 
 def test_clothes_in_clothes_are_taken_off_three_deep_the_outermost_first() -> None:
@@ -150,6 +178,10 @@ def test_unwrapping_is_linear_in_the_text() -> None:
         b"> > " * 200_000,
         b"`" * 800_000,
         b'\\n"  , ' * 100_000,
+        b"/* " * 200_000,
+        b"\n#" * 200_000,
+        b"x //\n" * 200_000,
+        b"a <!-- --> " + b" " * 800_000 + b" /**/ b",
     ]
     for text in hostile:
-        assert len(unwrapped([text], 15)) < 10
+        assert len(unwrapped([text], 31)) < 10

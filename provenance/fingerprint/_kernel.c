@@ -1008,7 +1008,7 @@ static Status select_one(const Passage *passage, uint32_t number, uint32_t w, ui
 
 /* ---- clothes: what a text is wrapped in ---- */
 
-enum { ESCAPED = 1, DIFF = 2, QUOTED = 4, FENCED = 8 };
+enum { ESCAPED = 1, DIFF = 2, QUOTED = 4, FENCED = 8, COMMENTED = 16 };
 
 static const uint8_t *blanks(const uint8_t *at, const uint8_t *end) {
     while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
@@ -1045,6 +1045,98 @@ static int escaped(const uint8_t *text, size_t size) {
     return 0;
 }
 
+static int begins(const uint8_t *at, const uint8_t *end, const char *with) {
+    size_t length = strlen(with);
+    return (size_t)(end - at) >= length && !memcmp(at, with, length);
+}
+
+/* What a search for the end of a comment found to be nowhere behind. */
+typedef struct {
+    int block, markup;
+} Unclosed;
+
+/* The bytes of the comment that begins here, 0 if none does. */
+static size_t comment(const uint8_t *text, size_t at, size_t size, Unclosed *unclosed) {
+    const uint8_t *here = text + at, *end = text + size;
+    int behind_blank = !at || here[-1] == ' ' || here[-1] == '\t' || here[-1] == '\n';
+    uint8_t next = end - here > 1 ? here[1] : '\n';
+    int *nowhere = NULL;
+    const char *close = NULL;
+    if (*here == '/' && next == '*')
+        close = "*/", nowhere = &unclosed->block;
+    else if (*here == '<' && begins(here, end, "<!--"))
+        close = "-->", nowhere = &unclosed->markup;
+    if (close) {
+        const size_t length = strlen(close);
+        for (const uint8_t *to = here + 2 * length - 2; !*nowhere && to < end; to++) {
+            to = memchr(to, close[0], (size_t)(end - to));
+            if (!to)
+                break;
+            if (begins(to, end, close))
+                return (size_t)(to + length - here);
+        }
+        *nowhere = 1;
+        return 0;
+    }
+    if (*here == '/' ? next == '/' && !(at && here[-1] == ':')
+        : *here == '#'
+            ? behind_blank && !is_letter(next) && !is_digit(next) && next < 0x80
+            : *here == '-' && behind_blank && next == '-' && end - here > 2 && (here[2] == ' ' || here[2] == '\t')) {
+        const uint8_t *stop = memchr(here, '\n', (size_t)(end - here));
+        return (size_t)((stop ? stop : end) - here);
+    }
+    return 0;
+}
+
+/* Where a comment may begin: of 64 bytes at once, those from `base` to `end`. */
+typedef struct {
+    const uint8_t *text;
+    size_t size, base, end;
+    uint64_t signs;
+} Signs;
+
+static int may_begin(uint8_t byte, uint8_t next) {
+    return (byte == '#') | ((byte == '/') & ((next == '/') | (next == '*'))) | ((byte == '-') & (next == '-')) |
+           ((byte == '<') & (next == '!'));
+}
+
+/* The first such place at `at` or behind it, or the text's size; `at` never goes back. */
+static size_t next_sign(Signs *in, size_t at) {
+    for (;;) {
+        if (at < in->end) {
+            uint64_t ahead = in->signs & ~ones(at - in->base);
+            if (ahead)
+                return in->base + lowest(ahead);
+            at = in->end;
+        }
+        if (at >= in->size)
+            return in->size;
+        const uint8_t *text = in->text + at;
+        const size_t left = in->size - at;
+        in->base = at, in->end = at + (left < 64 ? left : 64), in->signs = 0;
+        if (left > 64) {
+            uint8_t sign[64];
+            for (int i = 0; i < 64; i++)
+                sign[i] = (uint8_t)may_begin(text[i], text[i + 1]);
+            for (int i = 0; i < 64; i += 8)
+                in->signs |= gather(sign + i) << i;
+        } else {
+            for (size_t i = 0; i < left; i++)
+                in->signs |= (uint64_t)may_begin(text[i], i + 1 < left ? text[i + 1] : 0) << i;
+        }
+    }
+}
+
+/* Whether there is a comment in a text. */
+static int commented(const uint8_t *text, size_t size) {
+    Unclosed unclosed = {0, 0};
+    Signs signs = {text, size, 0, 0, 0};
+    for (size_t at = 0; (at = next_sign(&signs, at)) < size; at++)
+        if (comment(text, at, size, &unclosed))
+            return 1;
+    return 0;
+}
+
 /* The flags of a text: what occurs often enough in it, each counted only up to its threshold. */
 static uint8_t clothes(const uint8_t *text, size_t size) {
     const uint8_t *end = text + size, *at;
@@ -1058,14 +1150,20 @@ static uint8_t clothes(const uint8_t *text, size_t size) {
             break;
     }
     return (uint8_t)(escaped(text, size) * ESCAPED | (plus >= 3) * DIFF | (quotes >= 3) * QUOTED |
-                     (fences >= 2) * FENCED);
+                     (fences >= 2) * FENCED | commented(text, size) * COMMENTED);
 }
 
 /* ---- unwrapped: texts without their clothes, and the way back ---- */
 
+/* A text without its comments, where the pieces of it stand in the text, and where a comment was cut out. */
+typedef struct {
+    Bytes text, starts, places, cuts;
+} Bare;
+
 typedef struct {
     Bytes texts, views, starts, places;
     size_t begun, pieces; /* of the view at hand: where its text begins, and how many pieces it has */
+    Bare bare;            /* room to work in */
 } Unwrapped;
 
 static Status append(Bytes *out, const void *bytes, size_t size) {
@@ -1236,11 +1334,6 @@ static Status without_escapes(Unwrapped *out, const uint8_t *text, size_t size) 
     return status;
 }
 
-static int begins(const uint8_t *at, const uint8_t *end, const char *with) {
-    size_t length = strlen(with);
-    return (size_t)(end - at) >= length && !memcmp(at, with, length);
-}
-
 /* How much of a line of a diff is not the new text: its first byte, or all of it with its line break. */
 static size_t of_diff(const uint8_t *at, const uint8_t *end, size_t line) {
     if ((*at == '+' || *at == ' ') && !begins(at + 1, end, "++ "))
@@ -1322,8 +1415,110 @@ static Status within_fences(Unwrapped *out, const uint8_t *text, size_t size, si
     return status;
 }
 
-static Status unwrapped(Unwrapped *out, Text text, unsigned sign, size_t unit) {
+static int is_word(uint8_t byte) {
+    return is_letter(byte) | is_digit(byte) | byte >> 7;
+}
+
+/* Whether a token may begin here: no fewer do, of a text of another script than ASCII more. */
+static int starts_token(const uint8_t *text, size_t at) {
+    if (is_word(text[at]))
+        return !at || !is_word(text[at - 1]);
+    return text[at] > ' ' && text[at] < 0x7F;
+}
+
+static Status bare_piece(Bare *bare, const uint8_t *bytes, size_t size, size_t place) {
+    Status status = append_number(&bare->starts, bare->text.size, 4);
+    if (status == DONE)
+        status = append_number(&bare->places, place, 4);
+    return status == DONE ? append(&bare->text, bytes, size) : status;
+}
+
+static int is_blank(const uint8_t *text, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        if (text[i] > ' ' && text[i] != 0x7F)
+            return 0;
+    return 1;
+}
+
+/* Each comment becomes a space. A cut has tokens before it that no other cut is behind. */
+static Status bare_text(Bare *bare, const uint8_t *text, size_t size) {
+    Status status = DONE;
+    Unclosed unclosed = {0, 0};
+    Signs signs = {text, size, 0, 0, 0};
+    size_t done = 0;
+    for (size_t at = 0; status == DONE && (at = next_sign(&signs, at)) < size;) {
+        size_t length = comment(text, at, size, &unclosed);
+        if (!length) {
+            at++;
+            continue;
+        }
+        if (at > done)
+            status = bare_piece(bare, text + done, at - done, done);
+        if (status == DONE && !is_blank(text + done, at - done))
+            status = append_number(&bare->cuts, bare->text.size, 4);
+        if (status == DONE)
+            status = bare_piece(bare, (const uint8_t *)" ", 1, at);
+        done = at += length;
+    }
+    return status == DONE && size > done ? bare_piece(bare, text + done, size - done, done) : status;
+}
+
+/* The pieces of a bare text from one place to another as a view. */
+static Status bare_view(Unwrapped *out, const Bare *bare, size_t *number, size_t first, size_t end, size_t unit) {
+    Status status = DONE;
+    const size_t count = bare->starts.size / 4;
+    while (*number + 1 < count && load32(bare->starts.bytes + 4 * (*number + 1)) <= first)
+        ++*number;
+    for (size_t i = *number; status == DONE && i < count; i++) {
+        size_t start = load32(bare->starts.bytes + 4 * i), from = start > first ? start : first;
+        size_t stop = i + 1 < count ? load32(bare->starts.bytes + 4 * (i + 1)) : bare->text.size;
+        stop = stop < end ? stop : end;
+        if (from >= stop)
+            break;
+        status = piece(out, bare->text.bytes + from, stop - from,
+                       load32(bare->places.bytes + 4 * i) + (from - start));
+    }
+    return status == DONE ? closed(out, unit) : status;
+}
+
+/* What stands around the comments of a text, `reach` tokens or more on either side: each stretch a view. A gram
+ * that lies further away is found as it stands. */
+static Status around_comments(Unwrapped *out, const uint8_t *text, size_t size, uint32_t reach, size_t unit) {
+    Bare *bare = &out->bare;
+    bare->text.size = bare->starts.size = bare->places.size = bare->cuts.size = 0;
+    Status status = reserve(&bare->text, size) ? bare_text(bare, text, size) : NO_MEMORY;
+    size_t first = 0, end = 0, number = 0;
+    const size_t cuts = bare->cuts.size / 4;
+    for (size_t i = 0; status == DONE && i < cuts; i++) {
+        const size_t cut = load32(bare->cuts.bytes + 4 * i);
+        const size_t next = i + 1 < cuts ? load32(bare->cuts.bytes + 4 * (i + 1)) : bare->text.size;
+        size_t from = cut, to = cut;
+        uint32_t behind = 0;
+        for (; to < next; to++) /* from the next cut on it goes on as that one's */
+            if (starts_token(bare->text.bytes, to) && behind++ == reach)
+                break;
+        if (!behind) { /* the last comment, with no token behind it */
+            end = end == cut ? bare->text.size : end;
+            break;
+        }
+        for (uint32_t n = 0; from > end && n < reach; n += starts_token(bare->text.bytes, from))
+            from--;
+        if (from > end) {
+            if (end > first)
+                status = bare_view(out, bare, &number, first, end, unit);
+            first = from;
+        }
+        end = to > end ? to : end;
+    }
+    if (status == DONE && end > first)
+        status = bare_view(out, bare, &number, first, end, unit);
+    return status;
+}
+
+static Status unwrapped(const Tables *tables, Unwrapped *out, Text text, unsigned sign, size_t unit) {
     Status status;
+    if (sign == COMMENTED)
+        return around_comments(out, text.bytes, text.size, tables->k, unit);
     if (sign == FENCED)
         return within_fences(out, text.bytes, text.size, unit);
     if (sign == ESCAPED)
@@ -1702,7 +1897,7 @@ static PyObject *kernel_clothes(PyObject *module, PyObject *arguments) {
 }
 
 /* All texts with a sign, without what it is the sign of. */
-static Status all_unwrapped(Text data, const uint8_t *offsets, const uint8_t *flags, size_t count, unsigned sign,
+static Status all_unwrapped(const Tables *tables, Text data, const uint8_t *offsets, const uint8_t *flags, size_t count, unsigned sign,
                             Unwrapped *out) {
     Status status = DONE;
     for (size_t i = 0; status == DONE && i < count; i++) {
@@ -1711,8 +1906,12 @@ static Status all_unwrapped(Text data, const uint8_t *offsets, const uint8_t *fl
             continue;
         status = unit_text(data, offsets, i, &text);
         if (status == DONE)
-            status = text.size > UINT32_MAX ? TOO_LONG : unwrapped(out, text, sign, i);
+            status = text.size > UINT32_MAX ? TOO_LONG : unwrapped(tables, out, text, sign, i);
     }
+    free(out->bare.text.bytes);
+    free(out->bare.starts.bytes);
+    free(out->bare.places.bytes);
+    free(out->bare.cuts.bytes);
     return status;
 }
 
@@ -1727,13 +1926,13 @@ static PyObject *kernel_unwrap(PyObject *module, PyObject *arguments) {
         Py_ssize_t count = units(call.data, &offsets);
         if (count >= 0 && flags.len != count) {
             PyErr_Format(PyExc_ValueError, "flags: %zd bytes for %zd texts", flags.len, count);
-        } else if (count >= 0 && sign != ESCAPED && sign != DIFF && sign != QUOTED && sign != FENCED) {
+        } else if (count >= 0 && sign != ESCAPED && sign != DIFF && sign != QUOTED && sign != FENCED && sign != COMMENTED) {
             PyErr_Format(PyExc_ValueError, "sign: %u is none", sign);
         } else if (count >= 0) {
             Unwrapped out = {0};
             Status status;
             Py_BEGIN_ALLOW_THREADS status =
-                all_unwrapped(call.data, bytes_of(&offsets), bytes_of(&flags), (size_t)count, sign, &out);
+                all_unwrapped(call.tables, call.data, bytes_of(&offsets), bytes_of(&flags), (size_t)count, sign, &out);
             Py_END_ALLOW_THREADS PyObject *parts[] = {finished(status, &out.texts), finished(status, &out.views),
                                                       finished(status, &out.starts), finished(status, &out.places)};
             result = tuple_of(parts, 4);

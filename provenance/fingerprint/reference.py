@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from struct import Struct
@@ -248,7 +249,7 @@ def signatures(data: bytes, offsets: bytes, wanted: bytes | None = None) -> byte
     return b"".join(signature(text) or b"\xff" * (4 * RECIPE.permutations) for text in texts)
 
 
-ESCAPED, DIFF, QUOTED, FENCED = 1, 2, 4, 8
+ESCAPED, DIFF, QUOTED, FENCED, COMMENTED = 1, 2, 4, 8, 16
 """What ``clothes`` reports of a text."""
 
 
@@ -261,7 +262,7 @@ def clothes(data: bytes, offsets: bytes) -> bytes:
 
     ESCAPED: two ``\\n`` in letters, once or twice escaped, on one line, or two strings of a list that end in one
     (source code has many, one a line). DIFF: three lines or more begin with ``+``.
-    QUOTED: with ``>``. FENCED: two or more runs of three backticks.
+    QUOTED: with ``>``. FENCED: two or more runs of three backticks. COMMENTED: a comment (``_comments``).
     """
     bounds = memoryview(offsets).cast("B").cast("q")
     flags = bytearray()
@@ -279,7 +280,8 @@ def clothes(data: bytes, offsets: bytes) -> bytes:
         diff = sum(line.startswith(b"+") for line in lines) >= 3
         quoted = sum(line.startswith(b">") for line in lines) >= 3
         fenced = text.count(b"```") >= 2
-        flags.append(escaped * ESCAPED | diff * DIFF | quoted * QUOTED | fenced * FENCED)
+        commented = bool(_comments(text, first=True))
+        flags.append(escaped * ESCAPED | diff * DIFF | quoted * QUOTED | fenced * FENCED | commented * COMMENTED)
     return bytes(flags)
 
 
@@ -299,12 +301,14 @@ def unwrap(data: bytes, offsets: bytes, flags: bytes, sign: int) -> tuple[bytes,
 
     Signs and flags are those of ``clothes``.
     ESCAPED: escapes are replaced, on lines with an escaped line break and the line behind each. DIFF: the lines of the
-    new side. QUOTED: without the marks. FENCED: what stands in each fence. The views' texts are joined; ``views`` are
+    new side. QUOTED: without the marks. FENCED: what stands in each fence. COMMENTED: what stands around comments,
+    ``k`` tokens on either side, each comment a space: other grams are found as they stand. The views' texts are joined;
+    ``views`` are
     three little-endian i64 each: the number of its text, its bytes, its pieces. A piece stands in its text as it stands
     in the view, or is an escape there: ``starts`` and ``places`` are u32 each, where it begins in view and text.
     ValueError for a text of 4 GB.
     """
-    if sign not in (ESCAPED, DIFF, QUOTED, FENCED):
+    if sign not in (ESCAPED, DIFF, QUOTED, FENCED, COMMENTED):
         raise ValueError(f"sign: {sign} is none")
     bounds = memoryview(offsets).cast("B").cast("q")
     if len(flags) != max(0, len(bounds) - 1):
@@ -329,11 +333,78 @@ def unwrap(data: bytes, offsets: bytes, flags: bytes, sign: int) -> tuple[bytes,
 
 def _pieces(text: bytes, sign: int) -> list[list[tuple[int, bytes]]]:
     """The views of a text, each as its pieces with the places from which they come."""
+    if sign == COMMENTED:
+        return _around_comments(text)
     if sign == FENCED:
         return [[(fence.start(2), fence[2])] for fence in _FENCE.finditer(text)]
     if sign == ESCAPED:
         return [_replaced(text, _ESCAPE, _unescaped, _escaped_lines(text))]
     return [_replaced(text, _SIGNS[sign], lambda _: b"", [(0, len(text))])]
+
+
+_COMMENT = re.compile(
+    rb"(?P<block>/\*)|(?P<markup><!--)|(?<!:)//[^\n]*"
+    rb"|(?<![^ \t\n])#(?![A-Za-z0-9_\x80-\xff])[^\n]*|(?<![^ \t\n])--(?=[ \t])[^\n]*"
+)
+
+
+def _comments(text: bytes, first: bool = False) -> list[tuple[int, int]]:
+    """Where the comments of a text begin and end, by what most languages begin one with; what looks like one and is
+    none costs nothing but time. The first alone if that is all that is asked for."""
+    found: list[tuple[int, int]] = []
+    at = 0
+    while (start := _COMMENT.search(text, at)) and not (first and found):
+        end = start.end()
+        if start.lastgroup:
+            close = b"*/" if start["block"] else b"-->"
+            stop = text.find(close, end)
+            end = stop + len(close) if stop >= 0 else -1
+        if end >= 0:
+            found.append((start.start(), end))
+        at = end if end >= 0 else start.start() + 1
+    return found
+
+
+_MAY_BEGIN = re.compile(rb"(?<![A-Za-z0-9_\x80-\xff])[A-Za-z0-9_\x80-\xff]|[!-/:-@\[-^`{-~]")
+"""Where a token may begin: no fewer do, of a text of another script than ASCII more."""
+
+
+def _around_comments(text: bytes) -> list[list[tuple[int, bytes]]]:
+    """Stretches of a text around its comments, each of which becomes a space, as pieces with their places."""
+    pieces: list[tuple[int, int, bytes]] = []  # where in the bare text, where in the text, what
+    cuts, size, done = [], 0, 0
+    for first, end in [*_comments(text), (len(text), len(text))]:
+        kept = text[done:first]
+        if kept:
+            pieces.append((size, done, kept))
+        if kept.strip(bytes([*range(33), 127])) and first < end:
+            cuts.append(size + len(kept))
+        size += len(kept)
+        if first < end:
+            pieces.append((size, first, b" "))
+            size += 1
+        done = end
+    bare = b"".join(piece for _, _, piece in pieces)
+    starts = [found.start() for found in _MAY_BEGIN.finditer(bare)]
+    ranges: list[tuple[int, int]] = []
+    for cut in cuts:
+        at = bisect_left(starts, cut)
+        if at == len(starts):
+            break
+        first = starts[at - RECIPE.k] if at >= RECIPE.k else 0
+        end = starts[at + RECIPE.k] if at + RECIPE.k < len(starts) else size
+        if ranges and first <= ranges[-1][1]:
+            ranges[-1] = (ranges[-1][0], max(end, ranges[-1][1]))
+        else:
+            ranges.append((first, end))
+    return [
+        [
+            (place + max(0, first - start), piece[max(0, first - start) : end - start])
+            for start, place, piece in pieces
+            if start < end and start + len(piece) > first
+        ]
+        for first, end in ranges
+    ]
 
 
 def _escaped_lines(text: bytes) -> list[tuple[int, int]]:
