@@ -57,9 +57,7 @@ def command(
       provenance gate data/ --split checked --out gate-run
       provenance gate data/ --shard 2/8 --out /mnt/gate-run
     """
-    from provenance import index, ledger, policy, scan
-    from provenance.errors import StoreError
-    from provenance.hashes import sha256
+    from provenance import index, policy, scan
 
     if shard is not None and (split_out is not None or specs or others):
         raise click.UsageError("--shard only scans: give --split, --output and --join to the run that joins the shards")
@@ -76,13 +74,7 @@ def command(
     code = judge.judge(out, weighed, folder, store, 0 if quiet else show, idioms, specs)
     if split_out is not None:
         code = _split(out, split_out, quiet, code, outputs.printed(specs), jobs)
-    if store.is_dir():
-        facts = {"datasets": list(datasets), "rows": rows, "policy": weighed.policy.digest, "exit": code}
-        facts["report"] = sha256((out / "report.json").read_bytes()).hexdigest()
-        try:
-            ledger.append(store, "gate", facts)
-        except (StoreError, OSError) as error:
-            click.secho(f"warning: this run is not in the ledger: {error}", fg="yellow", err=True)
+    judge.record(store, "gate", out, weighed, code, datasets=list(datasets), rows=rows)
     raise click.exceptions.Exit(code)
 
 

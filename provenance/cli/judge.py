@@ -45,7 +45,23 @@ def command(
 
     weighed = weigh(policy.load(policy_name), store, **given)
     code = judge(scan, weighed, options.index_of(index_path, store), store, show, idioms, specs)
+    record(store, "judge", scan, weighed, code)
     raise click.exceptions.Exit(code)
+
+
+def record(store: Path, kind: str, out: Path, weighed: Weighing, code: int, **facts: object) -> None:
+    """Write a decision down in the store's ledger, if there is a store: scan and report in ``out`` by their SHA-256."""
+    from provenance import ledger
+    from provenance.errors import StoreError
+    from provenance.hashes import sha256
+
+    if not store.is_dir():
+        return
+    facts |= {name: sha256((out / f"{name}.json").read_bytes()).hexdigest() for name in ("scan", "report")}
+    try:
+        ledger.append(store, kind, {**facts, "policy": weighed.policy.digest, "exit": code})
+    except (StoreError, OSError) as error:
+        click.secho(f"warning: this run is not in the ledger: {error}", fg="yellow", err=True)
 
 
 def judge(

@@ -1,6 +1,6 @@
 """``gate --split`` over a dataset of every format: speed, memory, what is found, what is split, what a kill leaves.
 
-    python tests/benchmarks/gate_mixed.py [--gb 0.5] [--folder FOLDER] [--jobs N]
+    python tests/benchmarks/gate_mixed.py [--gb 0.5] [--every 200] [--folder FOLDER] [--jobs N] [--no-kills]
 
 writes a dataset of about that many gigabytes of text into equal shares of Parquet, JSONL (plain, gzip, zstd), Arrow
 (stream and file), CSV, TSV, a tree of source files and WebDataset archives, with copies of known outputs in known rows,
@@ -27,7 +27,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,8 +39,6 @@ from tests.making import code, ingredient
 
 ROWS = 2_000
 """Rows of a batch."""
-EVERY = 200
-"""One row in so many is planted."""
 KILLS = (3, 9, 15)
 HALVES = ("a", "b")
 SHARES = 10 * len(HALVES)
@@ -48,50 +46,57 @@ OUTPUTS = [" ".join(code(seed, 120)) for seed in range(40)]
 PIECES = [" ".join(code(1000 + seed, 60)) for seed in range(3000)]
 
 
-def texts(seed: int) -> Iterator[tuple[str, bool]]:
-    """Texts of about 2 kB for ever, and whether each is planted."""
+def texts(seed: int, every: int) -> Iterator[tuple[str, bool]]:
+    """Texts of about 2 kB for ever, and whether each is planted: one in so many."""
     rng = random.Random(seed)
     number = 0
     while True:
-        planted = number % EVERY == seed % EVERY
+        planted = number % every == seed % every
         body = "\n".join(rng.sample(PIECES, 7)) + f"\n{rng.random()}\n"
         yield (body + rng.choice(OUTPUTS) if planted else body), planted
         number += 1
 
 
-def filled(seed: int, size: int) -> Iterator[tuple[list[str], list[bool]]]:
-    """Batches of texts until there are ``size`` bytes."""
-    source = texts(seed)
+class Share(NamedTuple):
+    """What a file gets: so many bytes, one row in so many planted."""
+
+    size: int
+    every: int
+
+
+def filled(seed: int, share: Share) -> Iterator[tuple[list[str], list[bool]]]:
+    """Batches of texts until there are enough bytes."""
+    source = texts(seed, share.every)
     done = 0
-    while done < size:
+    while done < share.size:
         batch = [next(source) for _ in range(ROWS)]
         done += sum(len(text) for text, _ in batch)
         yield [text for text, _ in batch], [planted for _, planted in batch]
 
 
-def write_parquet(folder: Path, seed: int, size: int) -> list[tuple[Path, list[bool]]]:
+def write_parquet(folder: Path, seed: int, share: Share) -> list[tuple[Path, list[bool]]]:
     path, planted, first = folder / "rows.parquet", [], 0
     schema = pa.schema({"n": pa.int64(), "text": pa.string()})
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for some, marks in filled(seed, size):
+        for some, marks in filled(seed, share):
             writer.write_table(pa.table({"n": range(first, first + len(some)), "text": some}, schema))
             planted, first = planted + marks, first + len(some)
     return [(path, planted)]
 
 
-def write_arrow(folder: Path, seed: int, size: int, stream: bool) -> list[tuple[Path, list[bool]]]:
+def write_arrow(folder: Path, seed: int, share: Share, stream: bool) -> list[tuple[Path, list[bool]]]:
     path, planted = folder / f"rows-{'stream' if stream else 'file'}.arrow", []
     schema = pa.schema({"messages": pa.list_(pa.struct({"role": pa.string(), "content": pa.string()}))})
     new = pa.ipc.new_stream if stream else pa.ipc.new_file
     with path.open("wb") as sink, new(sink, schema) as writer:
-        for some, marks in filled(seed, size):
+        for some, marks in filled(seed, share):
             chats = [[{"role": "user", "content": "?"}, {"role": "assistant", "content": text}] for text in some]
             writer.write_table(pa.table({"messages": chats}, schema), max_chunksize=1000)
             planted += marks
     return [(path, planted)]
 
 
-def write_jsonl(folder: Path, seed: int, size: int, packing: str) -> list[tuple[Path, list[bool]]]:
+def write_jsonl(folder: Path, seed: int, share: Share, packing: str) -> list[tuple[Path, list[bool]]]:
     path, planted = folder / f"rows.jsonl{packing}", []
     with path.open("wb") as raw:
         sink: Any = raw
@@ -99,7 +104,7 @@ def write_jsonl(folder: Path, seed: int, size: int, packing: str) -> list[tuple[
             sink = gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=3)
         if packing == ".zst":
             sink = pa.CompressedOutputStream(pa.PythonFile(raw, "w"), "zstd")
-        for some, marks in filled(seed, size):
+        for some, marks in filled(seed, share):
             sink.write("".join(json.dumps({"text": text}) + "\n" for text in some).encode())
             planted += marks
         if packing:
@@ -107,20 +112,20 @@ def write_jsonl(folder: Path, seed: int, size: int, packing: str) -> list[tuple[
     return [(path, planted)]
 
 
-def write_csv(folder: Path, seed: int, size: int, delimiter: str) -> list[tuple[Path, list[bool]]]:
+def write_csv(folder: Path, seed: int, share: Share, delimiter: str) -> list[tuple[Path, list[bool]]]:
     path, planted = folder / ("rows.csv" if delimiter == "," else "rows.tsv"), []
     with path.open("w", newline="") as sink:
         writer = csv.writer(sink, delimiter=delimiter)
         writer.writerow(["id", "text"])
-        for some, marks in filled(seed, size):
+        for some, marks in filled(seed, share):
             writer.writerows([f"r{number}", text] for number, text in enumerate(some))
             planted += marks
     return [(path, planted)]
 
 
-def write_tree(folder: Path, seed: int, size: int) -> list[tuple[Path, list[bool]]]:
+def write_tree(folder: Path, seed: int, share: Share) -> list[tuple[Path, list[bool]]]:
     planted: list[bool] = []
-    for number, (some, marks) in enumerate(filled(seed, size)):
+    for number, (some, marks) in enumerate(filled(seed, share)):
         below = folder / "src" / f"{number:05}"
         below.mkdir(parents=True)
         # Ten texts a file, as long as source files are.
@@ -130,10 +135,10 @@ def write_tree(folder: Path, seed: int, size: int) -> list[tuple[Path, list[bool
     return [(folder / "src", planted)]
 
 
-def write_tar(folder: Path, seed: int, size: int) -> list[tuple[Path, list[bool]]]:
+def write_tar(folder: Path, seed: int, share: Share) -> list[tuple[Path, list[bool]]]:
     path, planted = folder / "shard-000.tar", []
     with tarfile.open(path, "w") as archive:
-        for some, marks in filled(seed, size):
+        for some, marks in filled(seed, share):
             for text in some:
                 for end, data in ((".txt", text.encode()), (".cls", b"7")):
                     about = tarfile.TarInfo(f"{len(planted):08}{end}")
@@ -144,9 +149,8 @@ def write_tar(folder: Path, seed: int, size: int) -> list[tuple[Path, list[bool]
     return [(path, planted)]
 
 
-def dataset(root: Path, size: int) -> dict[str, list[bool]]:
+def dataset(root: Path, share: Share) -> dict[str, list[bool]]:
     """Write it; for every file below ``root`` (the tree as a folder) which of its rows are planted."""
-    share = size // SHARES
     makers: list[Callable[[Path, int], list[tuple[Path, list[bool]]]]] = [
         lambda folder, seed: write_parquet(folder, seed, share),
         lambda folder, seed: write_jsonl(folder, seed, share, ""),
@@ -247,6 +251,7 @@ def same(one: Path, other: Path) -> bool:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--gb", type=float, default=0.5)
+    options.add_argument("--every", type=int, default=200, help="one row in so many is planted")
     options.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     options.add_argument("--no-kills", action="store_true", help="leave the kills out")
@@ -258,7 +263,7 @@ def main() -> None:
         (work / "policy.yaml").write_text(
             "version: 1\nname: held\nrules:\n  - {id: copies, action: quarantine, grade: [copied]}\n"
         )
-        planted = dataset(root, int(asked.gb * 1e9))
+        planted = dataset(root, Share(int(asked.gb * 1e9) // SHARES, asked.every))
         size = sum(one.stat().st_size for one in root.rglob("*") if one.is_file())
         rows, marks = sum(map(len, planted.values())), sum(map(sum, planted.values()))
         print(f"{size / 1e6:,.0f} MB in {len(planted)} files and folders, {rows:,} rows, {marks:,} planted")

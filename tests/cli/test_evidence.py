@@ -135,10 +135,10 @@ def test_a_small_pack_says_what_it_leaves_open(made: Made, run: Run, tmp_path: P
 def test_an_opening_names_a_person_in_the_entries_shown_and_no_other(made: Made, run: Run, tmp_path: Path) -> None:
     shard = ledger.shard(made.store)
     base = ("pack", "--label", made.label, "--store", made.store, "--checkpoint", made.checkpoint)
-    said = run(*base, "--entry", f"{shard}:5", "--open", "alice", "--out", tmp_path / "open")
+    said = run(*base, "--entry", f"{shard}:7", "--open", "alice", "--out", tmp_path / "open")
     assert said.code == 0, said.err
     (opening,) = json.loads((tmp_path / "open" / "openings.json").read_bytes())["openings"]
-    assert ("alice", "who", f"{shard}:5") == (opening["value"], opening["field"], opening["entry"])
+    assert ("alice", "who", f"{shard}:7") == (opening["value"], opening["field"], opening["entry"])
     assert ["00000.json"] == os.listdir(tmp_path / "open" / "ledger" / "entries")
     assert "the packer's word" in said.err
     assert run(*base, "--entry", f"{shard}:1", "--open", "alice", "--out", tmp_path / "no").code == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provenance import index, terms
+from provenance import index, ledger, terms
 from provenance.errors import StoreError
 from provenance.report import grounds
 from tests.conftest import Ran
@@ -107,6 +108,26 @@ def test_the_grounds_are_those_of_the_last_judgement(judged: Path, run: Run) -> 
     found = grounds.read(judged / "scan", report["judged"])
     assert b"audit-only" in found[grounds.POLICY]
     assert terms.load().digest == terms.registry(grounds.of_terms(found)).digest == report["judged"]["registry"]
+
+
+def test_each_judgement_is_in_the_ledger_with_what_it_was_of(judged: Path, run: Run) -> None:
+    assert run("judge", "scan", "--policy", "audit-only", "--at", "2026-11-21").code == 0
+    gate, judge = [one for one in ledger.read(judged / ".provenance") if one.kind in ("gate", "judge")]
+    assert isinstance(gate, ledger.Entry)
+    assert isinstance(judge, ledger.Entry)
+    assert ("gate", 1, ["train.parquet"], 2) == (
+        gate.kind,
+        *(gate.facts[name] for name in ("exit", "datasets", "rows")),
+    )
+    assert ("judge", 0) == (judge.kind, judge.facts["exit"])
+    assert gate.facts["scan"] == judge.facts["scan"] == sha256((judged / "scan" / "scan.json").read_bytes()).hexdigest()
+    assert sha256((judged / "scan" / "report.json").read_bytes()).hexdigest() == judge.facts["report"]
+    assert gate.facts["report"] != judge.facts["report"]
+
+
+def test_a_judgement_without_a_store_leaves_none(judged: Path, run: Run) -> None:
+    assert run("judge", "scan", "--store", "elsewhere").code == 1
+    assert not Path("elsewhere").exists()
 
 
 def test_a_scan_that_an_early_version_judged_is_packed_with_what_is_found(judged: Path, run: Run) -> None:
