@@ -809,6 +809,8 @@ def _version(match: dict[str, Any]) -> str:
 def _lines(match: dict[str, Any]) -> str:
     first, last = match["first_line"], match["last_line"]
     lines = f"line {first:,}" if first == last else f"lines {first:,} to {last:,}"
+    if match["view"].startswith("without"):
+        return f"{lines}, {match['view']}"
     return lines if match["view"] in ("", "raw") else f"{lines}, unwrapped ({match['view']})"
 
 

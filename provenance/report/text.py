@@ -171,6 +171,8 @@ def where(match: Match) -> str:
         lines = f"line {match.first_line}"
     else:
         lines = f"lines {match.first_line}-{match.last_line}"
+    if match.view.startswith("without"):
+        return f"{lines}, {match.view}"
     return lines if match.view == "raw" else f"{lines}, unwrapped ({match.view})"
 
 

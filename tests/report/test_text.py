@@ -138,6 +138,8 @@ def test_the_origin_is_said_as_strongly_as_it_is_known(facts: dict[str, Any], li
 
 def test_a_text_that_was_read_unwrapped_says_how() -> None:
     assert shown(finding(like(view="fence")))[1].startswith("    lines 3-9, unwrapped (fence): fragment, copied: ")
+    bare = like(view="without comments in diff")
+    assert shown(finding(bare))[1].startswith("    lines 3-9, without comments in diff: fragment, copied: ")
 
 
 def test_idioms_are_listed_on_demand_only() -> None:
