@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from provenance import fingerprint, views
 from provenance.fingerprint import RECIPE, minhash, reference
+from provenance.fingerprint.reference import COMMENTED
 from provenance.index import Index, segment
 from provenance.index.segment import Segment
 from provenance.model import Grade, Match, Similarity
@@ -107,7 +109,7 @@ def match(data: Any, offsets: NDArray[np.int64], index: Index, similar: bool = T
     def each() -> Iterator[Found]:
         unwrapped: dict[int, list[Match]] = {}
         for group in np.unique(reached[flags > 0]):
-            for unit, match in _match_views(data, offsets, tokens, flags * (reached == group), index, similar):
+            for unit, match in _match_views(data, offsets, flags * (reached == group), index, similar):
                 unwrapped.setdefault(unit, []).append(match)
         for unit in sorted(raw.keys() | unwrapped.keys()):
             yield Found(unit, int(tokens[unit]), _strongest([*raw.get(unit, ()), *unwrapped.get(unit, ())]))
@@ -119,25 +121,18 @@ def _match(
     data: Any, offsets: NDArray[np.int64], index: Index, similar: bool
 ) -> tuple[NDArray[np.uint32], dict[int, list[Match]]]:
     """The tokens of each unit as it stands, and the matches of those that have any."""
-    import numpy as np
-
-    grams = [part.maps["grams"] for part in index.segments]
-    checked = [part.checked["grams"] for part in index.segments]
-    counts, streams, hits, touched = fingerprint.engine.probe(data, offsets, grams, checked)
-    for part, pages in zip(index.segments, touched, strict=True):
-        part.check_touched("grams", pages)
-    tokens = np.frombuffer(counts, "<u4")
-    found = [np.frombuffer(one, HIT) for one in hits]
+    tokens, streams, found = _probe(data, offsets, index)
     rarity = _Rarity(found, index)
     view = memoryview(data)
 
+    @lru_cache(maxsize=1)  # asked for each ingredient of a unit, one after the other
     def text_of(unit: int) -> bytes:
         return bytes(view[int(offsets[unit]) : int(offsets[unit + 1])])
 
     near = {how: near_run(how, index.counts.all_tokens) for how in NEAR_RUN}
     candidates: dict[int, list[_Candidate]] = {}
     for part, held in zip(index.segments, found, strict=True):
-        for unit, candidate in _exact(text_of, tokens, np.frombuffer(streams, "<u8"), part):
+        for unit, candidate in _exact(text_of, tokens, streams, part):
             candidates.setdefault(unit, []).append(candidate)
         for unit, candidate in _aligned(held, part, text_of, rarity, near):
             candidates.setdefault(unit, []).append(candidate)
@@ -151,47 +146,56 @@ def _match(
     return tokens, matches
 
 
+def _probe(
+    data: Any, offsets: NDArray[np.int64], index: Index
+) -> tuple[NDArray[np.uint32], NDArray[np.uint64], list[Any]]:
+    """The tokens of each unit, their streams, and the hits (``HIT``) in each segment."""
+    import numpy as np
+
+    grams = [part.maps["grams"] for part in index.segments]
+    checked = [part.checked["grams"] for part in index.segments]
+    counts, streams, hits, touched = fingerprint.engine.probe(data, offsets, grams, checked)
+    for part, pages in zip(index.segments, touched, strict=True):
+        part.check_touched("grams", pages)
+    return np.frombuffer(counts, "<u4"), np.frombuffer(streams, "<u8"), [np.frombuffer(one, HIT) for one in hits]
+
+
 def _match_views(
-    data: Any,
-    offsets: NDArray[np.int64],
-    tokens: NDArray[np.uint32],
-    flags: NDArray[np.uint8],
-    index: Index,
-    similar: bool,
+    data: Any, offsets: NDArray[np.int64], flags: NDArray[np.uint8], index: Index, similar: bool
 ) -> Iterator[tuple[int, Match]]:
     """The matches of texts unwrapped, by unit, with places and lines of the text as it stands."""
     import numpy as np
 
-    every = views.layers(data, offsets, flags)
-    for is_part in (False, True):
-        unwrapped = [layer for layer in every if layer.is_part == is_part]
-        if not unwrapped:
-            continue
-        begun = np.cumsum([0, *(len(layer.texts) for layer in unwrapped)])
-        bounds = np.concatenate([[0], *(layer.offsets[1:] + at for layer, at in zip(unwrapped, begun, strict=False))])
-        firsts = np.cumsum([0, *(len(layer.numbers) for layer in unwrapped)])
-        texts = b"".join(layer.texts for layer in unwrapped)
-        _, found = _match(texts, bounds.astype(np.int64), index, similar and not is_part)
+    given = np.frombuffer(data, np.uint8)
+
+    @lru_cache(maxsize=64)
+    def line_of(unit: int) -> Callable[[int], int]:
+        return _lines(given[int(offsets[unit]) : int(offsets[unit + 1])])
+
+    for layer in views.layers(data, offsets, flags):
+        if layer.sign == COMMENTED:
+            # The stretches around comments tell cheaply which texts are worth a second look as a whole.
+            _, _, hits = _probe(layer.texts, layer.offsets, index)
+            touched = np.unique(np.concatenate([one["unit"] for one in hits]))
+            if not len(touched):
+                continue
+            layer = views.bare(layer, touched)
+        _, found = _match(layer.texts, layer.offsets, index, similar)
         for number, ones in found.items():
-            which = int(firsts.searchsorted(number, "right")) - 1
-            layer, view = unwrapped[which], number - int(firsts[which])
-            unit = layer.unit(view)
-            text = bytes(memoryview(data)[int(offsets[unit]) : int(offsets[unit + 1])])
+            unit, name = layer.unit(number), layer.name(number)
+            line = line_of(unit)
             for one in ones:
-                start, end = layer.place(view, one.start), layer.place(view, max(one.start, one.end - 1)) + 1
-                changes: dict[str, Any] = {"unit_coverage": round(one.tokens / int(tokens[unit]), 4)} if is_part else {}
-                yield (
-                    unit,
-                    msgspec.structs.replace(
-                        one,
-                        view=layer.name(view),
-                        start=start,
-                        end=end,
-                        first_line=text.count(b"\n", 0, start) + 1,
-                        last_line=text.count(b"\n", 0, end) + 1,
-                        **changes,
-                    ),
-                )
+                start, end = layer.place(number, one.start), layer.place(number, max(one.start, one.end - 1)) + 1
+                lines = {"first_line": line(start), "last_line": line(end)}
+                yield unit, msgspec.structs.replace(one, view=name, start=start, end=end, **lines)
+
+
+def _lines(text: Any) -> Callable[[int], int]:
+    """The line of a byte of a text (of u8), from 1."""
+    import numpy as np
+
+    breaks = np.flatnonzero(text == ord("\n"))
+    return lambda at: int(breaks.searchsorted(at)) + 1
 
 
 def _strongest(matches: list[Match]) -> tuple[Match, ...]:
@@ -586,6 +590,8 @@ def _fold(candidates: list[_Candidate], tokens: int, text: bytes, index: Index) 
     From the strongest candidate on, each ingredient that explains at least a gram of tokens not yet explained
     is a match; the others are counted with the match that explains their tokens.
     """
+    import numpy as np
+
     best: dict[int, _Candidate] = {}
     for one in sorted(candidates, key=_strength):
         best.setdefault(one.number, one)
@@ -607,6 +613,7 @@ def _fold(candidates: list[_Candidate], tokens: int, text: bytes, index: Index) 
         else:
             owner = max(matches, key=lambda kept: _overlap(kept[0].spans, one.spans))
             owner[1].append(one)
+    line = _lines(np.frombuffer(text, np.uint8))
     for one, others in matches:
         card = index.card(one.number)
         yield Match(
@@ -627,8 +634,8 @@ def _fold(candidates: list[_Candidate], tokens: int, text: bytes, index: Index) 
             jaccard=round(one.jaccard, 4),
             start=one.start,
             end=one.end,
-            first_line=text.count(b"\n", 0, one.start) + 1,
-            last_line=text.count(b"\n", 0, one.end) + 1,
+            first_line=line(one.start),
+            last_line=line(one.end),
             ingredient_start=one.theirs[0],
             ingredient_end=one.theirs[1],
             others=_others(one, others),

@@ -59,7 +59,7 @@ def command(out: Path | None) -> None:
     _step(f"provenance gate {dataset} --policy clean-room --store {store} --out {run}")
     with options.progress("scanning", False) as tell:
         scan.run([str(dataset)], index.Index(store / "index"), run, progress=tell)
-    code = judge.judge(run, weigh(policy.load("clean-room"), store), store / "index", store, 20, False)
+    code, _ = judge.judge(run, weigh(policy.load("clean-room"), store), store / "index", store, 20, False)
     missed = _missed(run, planted)
     click.echo()
     click.echo(

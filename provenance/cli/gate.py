@@ -71,10 +71,10 @@ def command(
         return
     with options.progress("scanning", quiet) as tell:
         rows = scan.run(datasets, opened, out, columns, not no_similar, jobs, tell, others).total("rows")
-    code = judge.judge(out, weighed, folder, store, 0 if quiet else show, idioms, specs)
+    code, digest = judge.judge(out, weighed, folder, store, 0 if quiet else show, idioms, specs)
     if split_out is not None:
         code = _split(out, split_out, quiet, code, outputs.printed(specs), jobs)
-    judge.record(store, "gate", out, weighed, code, datasets=list(datasets), rows=rows)
+    judge.record(store, "gate", weighed, code, digest, datasets=list(datasets), rows=rows)
     raise click.exceptions.Exit(code)
 
 

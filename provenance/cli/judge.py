@@ -44,22 +44,20 @@ def command(
     from provenance import policy
 
     weighed = weigh(policy.load(policy_name), store, **given)
-    code = judge(scan, weighed, options.index_of(index_path, store), store, show, idioms, specs)
-    record(store, "judge", scan, weighed, code)
+    code, digest = judge(scan, weighed, options.index_of(index_path, store), store, show, idioms, specs)
+    record(store, "judge", weighed, code, digest)
     raise click.exceptions.Exit(code)
 
 
-def record(store: Path, kind: str, out: Path, weighed: Weighing, code: int, **facts: object) -> None:
-    """Write a decision down in the store's ledger, if there is a store: scan and report in ``out`` by their SHA-256."""
+def record(store: Path, kind: str, weighed: Weighing, code: int, digest: str, **facts: object) -> None:
+    """Write a decision down in the store's ledger, if there is a store; ``digest`` is the SHA-256 of its report."""
     from provenance import ledger
     from provenance.errors import StoreError
-    from provenance.hashes import sha256
 
     if not store.is_dir():
         return
-    facts |= {name: sha256((out / f"{name}.json").read_bytes()).hexdigest() for name in ("scan", "report")}
     try:
-        ledger.append(store, kind, {**facts, "policy": weighed.policy.digest, "exit": code})
+        ledger.append(store, kind, {**facts, "policy": weighed.policy.digest, "exit": code, "report": digest})
     except (StoreError, OSError) as error:
         click.secho(f"warning: this run is not in the ledger: {error}", fg="yellow", err=True)
 
@@ -72,10 +70,11 @@ def judge(
     show: int,
     idioms: bool,
     specs: tuple[str, ...] = (),
-) -> int:
-    """Judge, print, write the outputs, and say the exit code."""
+) -> tuple[int, str]:
+    """Judge, print, write the outputs: the exit code, and the SHA-256 of the report."""
     from provenance import index, policy
     from provenance.errors import StoreError
+    from provenance.hashes import sha256
     from provenance.report import collect, text
     from provenance.scan import load
 
@@ -103,4 +102,4 @@ def judge(
     colour = options.COLOURS[report.verdict]
     click.secho(f"verdict: {report.verdict}", fg=colour, bold=True, err=aside)
     outputs.write(report, specs)
-    return 1 if policy.fails(report.verdict) else 0
+    return 1 if policy.fails(report.verdict) else 0, sha256(collect.encode(report)).hexdigest()

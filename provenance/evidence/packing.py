@@ -132,7 +132,7 @@ def of_grounds(
             parts[place] = checked_digest(content, judged[name], str(named))
     parts |= grounds.of_terms(kept) if kept else terms.contents(overlays)
     if root is None:
-        root = os.fsdecode(kept[grounds.ROOT]) if grounds.ROOT in kept else os.getcwd()
+        root = kept[grounds.ROOT].decode(errors="replace") if grounds.ROOT in kept else os.getcwd()
     return parts, root
 
 

@@ -1008,7 +1008,7 @@ static Status select_one(const Passage *passage, uint32_t number, uint32_t w, ui
 
 /* ---- clothes: what a text is wrapped in ---- */
 
-enum { ESCAPED = 1, DIFF = 2, QUOTED = 4, FENCED = 8, COMMENTED = 16 };
+enum { ESCAPED = 1, DIFF = 2, QUOTED = 4, FENCED = 8, COMMENTED = 16, BARE = 32 }; /* nobody wears the last */
 
 static const uint8_t *blanks(const uint8_t *at, const uint8_t *end) {
     while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
@@ -1419,10 +1419,10 @@ static int is_word(uint8_t byte) {
     return is_letter(byte) | is_digit(byte) | byte >> 7;
 }
 
-/* Whether a token may begin here: no fewer do, of a text of another script than ASCII more. */
+/* Whether a token of ASCII begins here; of other scripts none is counted. */
 static int starts_token(const uint8_t *text, size_t at) {
     if (is_word(text[at]))
-        return !at || !is_word(text[at - 1]);
+        return text[at] < 0x80 && !(at && is_word(text[at - 1]));
     return text[at] > ' ' && text[at] < 0x7F;
 }
 
@@ -1481,6 +1481,20 @@ static Status bare_view(Unwrapped *out, const Bare *bare, size_t *number, size_t
     return status == DONE ? closed(out, unit) : status;
 }
 
+/* A text without its comments. */
+static Status without_comments(Unwrapped *out, const uint8_t *text, size_t size) {
+    Bare *bare = &out->bare;
+    bare->text.size = bare->starts.size = bare->places.size = bare->cuts.size = 0;
+    Status status = reserve(&bare->text, size) ? bare_text(bare, text, size) : NO_MEMORY;
+    const size_t count = bare->starts.size / 4;
+    for (size_t i = 0; status == DONE && i < count; i++) {
+        size_t start = load32(bare->starts.bytes + 4 * i);
+        size_t stop = i + 1 < count ? load32(bare->starts.bytes + 4 * (i + 1)) : bare->text.size;
+        status = piece(out, bare->text.bytes + start, stop - start, load32(bare->places.bytes + 4 * i));
+    }
+    return status;
+}
+
 /* What stands around the comments of a text, `reach` tokens or more on either side: each stretch a view. A gram
  * that lies further away is found as it stands. */
 static Status around_comments(Unwrapped *out, const uint8_t *text, size_t size, uint32_t reach, size_t unit) {
@@ -1497,10 +1511,6 @@ static Status around_comments(Unwrapped *out, const uint8_t *text, size_t size, 
         for (; to < next; to++) /* from the next cut on it goes on as that one's */
             if (starts_token(bare->text.bytes, to) && behind++ == reach)
                 break;
-        if (!behind) { /* the last comment, with no token behind it */
-            end = end == cut ? bare->text.size : end;
-            break;
-        }
         for (uint32_t n = 0; from > end && n < reach; n += starts_token(bare->text.bytes, from))
             from--;
         if (from > end) {
@@ -1521,7 +1531,9 @@ static Status unwrapped(const Tables *tables, Unwrapped *out, Text text, unsigne
         return around_comments(out, text.bytes, text.size, tables->k, unit);
     if (sign == FENCED)
         return within_fences(out, text.bytes, text.size, unit);
-    if (sign == ESCAPED)
+    if (sign == BARE)
+        status = without_comments(out, text.bytes, text.size);
+    else if (sign == ESCAPED)
         status = without_escapes(out, text.bytes, text.size);
     else
         status = without_signs(out, text.bytes, text.size, sign == DIFF);
@@ -1926,7 +1938,8 @@ static PyObject *kernel_unwrap(PyObject *module, PyObject *arguments) {
         Py_ssize_t count = units(call.data, &offsets);
         if (count >= 0 && flags.len != count) {
             PyErr_Format(PyExc_ValueError, "flags: %zd bytes for %zd texts", flags.len, count);
-        } else if (count >= 0 && sign != ESCAPED && sign != DIFF && sign != QUOTED && sign != FENCED && sign != COMMENTED) {
+        } else if (count >= 0 && sign != ESCAPED && sign != DIFF && sign != QUOTED && sign != FENCED && sign != COMMENTED &&
+                   sign != BARE) {
             PyErr_Format(PyExc_ValueError, "sign: %u is none", sign);
         } else if (count >= 0) {
             Unwrapped out = {0};

@@ -249,8 +249,8 @@ def signatures(data: bytes, offsets: bytes, wanted: bytes | None = None) -> byte
     return b"".join(signature(text) or b"\xff" * (4 * RECIPE.permutations) for text in texts)
 
 
-ESCAPED, DIFF, QUOTED, FENCED, COMMENTED = 1, 2, 4, 8, 16
-"""What ``clothes`` reports of a text."""
+ESCAPED, DIFF, QUOTED, FENCED, COMMENTED, BARE = 1, 2, 4, 8, 16, 32
+"""What ``clothes`` reports of a text; the last, never, is for ``unwrap`` alone."""
 
 
 _LISTED = re.compile(rb'\\n"[ \t\r\n]*,[ \t\r\n]*"')
@@ -302,13 +302,13 @@ def unwrap(data: bytes, offsets: bytes, flags: bytes, sign: int) -> tuple[bytes,
     Signs and flags are those of ``clothes``.
     ESCAPED: escapes are replaced, on lines with an escaped line break and the line behind each. DIFF: the lines of the
     new side. QUOTED: without the marks. FENCED: what stands in each fence. COMMENTED: what stands around comments,
-    ``k`` tokens on either side, each comment a space: other grams are found as they stand. The views' texts are joined;
-    ``views`` are
+    ``k`` tokens on either side, each comment a space: other grams are found as they stand. BARE: all of the text so.
+    The views' texts are joined; ``views`` are
     three little-endian i64 each: the number of its text, its bytes, its pieces. A piece stands in its text as it stands
     in the view, or is an escape there: ``starts`` and ``places`` are u32 each, where it begins in view and text.
     ValueError for a text of 4 GB.
     """
-    if sign not in (ESCAPED, DIFF, QUOTED, FENCED, COMMENTED):
+    if sign not in (ESCAPED, DIFF, QUOTED, FENCED, COMMENTED, BARE):
         raise ValueError(f"sign: {sign} is none")
     bounds = memoryview(offsets).cast("B").cast("q")
     if len(flags) != max(0, len(bounds) - 1):
@@ -333,8 +333,9 @@ def unwrap(data: bytes, offsets: bytes, flags: bytes, sign: int) -> tuple[bytes,
 
 def _pieces(text: bytes, sign: int) -> list[list[tuple[int, bytes]]]:
     """The views of a text, each as its pieces with the places from which they come."""
-    if sign == COMMENTED:
-        return _around_comments(text)
+    if sign in (COMMENTED, BARE):
+        pieces, cuts = _without_comments(text)
+        return _around(pieces, cuts) if sign == COMMENTED else [[(place, piece) for _, place, piece in pieces]]
     if sign == FENCED:
         return [[(fence.start(2), fence[2])] for fence in _FENCE.finditer(text)]
     if sign == ESCAPED:
@@ -365,34 +366,39 @@ def _comments(text: bytes, first: bool = False) -> list[tuple[int, int]]:
     return found
 
 
-_MAY_BEGIN = re.compile(rb"(?<![A-Za-z0-9_\x80-\xff])[A-Za-z0-9_\x80-\xff]|[!-/:-@\[-^`{-~]")
-"""Where a token may begin: no fewer do, of a text of another script than ASCII more."""
+_BEGIN = re.compile(rb"(?<![A-Za-z0-9_\x80-\xff])[A-Za-z0-9_]|[!-/:-@\[-^`{-~]")
+"""Where a token of ASCII begins; of other scripts none is counted."""
+_SHOWN = re.compile(rb"[^\x00-\x20\x7f]")
 
 
-def _around_comments(text: bytes) -> list[list[tuple[int, bytes]]]:
-    """Stretches of a text around its comments, each of which becomes a space, as pieces with their places."""
-    pieces: list[tuple[int, int, bytes]] = []  # where in the bare text, where in the text, what
+def _without_comments(text: bytes) -> tuple[list[tuple[int, int, bytes]], list[int]]:
+    """The pieces of a text without its comments, each of which becomes a space: where in the bare text, where in the
+    text, what. And where comments are, that have something shown before them behind which no other one is."""
+    pieces: list[tuple[int, int, bytes]] = []
     cuts, size, done = [], 0, 0
     for first, end in [*_comments(text), (len(text), len(text))]:
         kept = text[done:first]
         if kept:
             pieces.append((size, done, kept))
-        if kept.strip(bytes([*range(33), 127])) and first < end:
-            cuts.append(size + len(kept))
         size += len(kept)
         if first < end:
+            if _SHOWN.search(kept):
+                cuts.append(size)
             pieces.append((size, first, b" "))
             size += 1
         done = end
+    return pieces, cuts
+
+
+def _around(pieces: list[tuple[int, int, bytes]], cuts: list[int]) -> list[list[tuple[int, bytes]]]:
+    """Stretches of a bare text around where comments were, as pieces with their places."""
     bare = b"".join(piece for _, _, piece in pieces)
-    starts = [found.start() for found in _MAY_BEGIN.finditer(bare)]
+    starts = [found.start() for found in _BEGIN.finditer(bare)]
     ranges: list[tuple[int, int]] = []
     for cut in cuts:
         at = bisect_left(starts, cut)
-        if at == len(starts):
-            break
         first = starts[at - RECIPE.k] if at >= RECIPE.k else 0
-        end = starts[at + RECIPE.k] if at + RECIPE.k < len(starts) else size
+        end = starts[at + RECIPE.k] if at + RECIPE.k < len(starts) else len(bare)
         if ranges and first <= ranges[-1][1]:
             ranges[-1] = (ranges[-1][0], max(end, ranges[-1][1]))
         else:

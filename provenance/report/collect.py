@@ -134,8 +134,14 @@ def collect(
         report = _report(out, done, folded, loaded, promise(state), missed, judged)
         grounds.write(out, rests_on or {})
         with files.replacing(out / "report.json") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+            file.write(encode(report))
+        files.sweep(out)
     return report
+
+
+def encode(report: Report) -> bytes:
+    """The bytes of ``report.json``."""
+    return msgspec.json.format(msgspec.json.encode(report)) + b"\n"
 
 
 def _report(

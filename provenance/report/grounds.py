@@ -13,7 +13,7 @@ from pathlib import Path
 
 from provenance import files, terms
 from provenance.errors import StoreError
-from provenance.policy import schema
+from provenance.policy import baseline, schema
 from provenance.terms import Registry
 from provenance.terms.rows import OVERLAYS, SHIPPED
 
@@ -21,8 +21,8 @@ PLACE = "judged.zip"
 POLICY, WAIVERS, BASELINE = "policy.yaml", "waivers.yaml", "baseline.jsonl"
 ROOT = "root"
 """The folder that relative globs of zones start from."""
-LARGEST = 1 << 28
-"""Bytes, unpacked, of all together."""
+LARGEST = (1 << 28) + baseline.LIMIT
+"""Bytes, unpacked, of all together: a baseline may be large."""
 
 
 def write(out: Path, grounds: Mapping[str, bytes]) -> None:
@@ -40,7 +40,8 @@ def write(out: Path, grounds: Mapping[str, bytes]) -> None:
 
 
 def read(out: Path, judged: Mapping[str, str]) -> dict[str, bytes]:
-    """The grounds kept beside a report that names them so (its ``judged``); none where none were kept.
+    """The grounds kept beside a report that names them so (its ``judged``); none where none were kept. ROOT, which no
+    report names, is taken as it is.
 
     Raises StoreError where they are damaged, or not those.
     """
@@ -51,7 +52,9 @@ def read(out: Path, judged: Mapping[str, str]) -> dict[str, bytes]:
         with zipfile.ZipFile(path) as pack:
             if sum(one.file_size for one in pack.infolist()) > LARGEST:
                 raise StoreError(f"{path}: would unpack to more than {LARGEST:,} bytes (judge again)")
-            found = {one.filename: pack.read(one) for one in pack.infolist()}
+            found = {one.filename: pack.read(one) for one in pack.infolist() if _is_ours(one)}
+            if len(found) != len(pack.infolist()):
+                raise StoreError(f"{path}: has parts that no judgement keeps (judge again)")
     except (OSError, ValueError, NotImplementedError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise StoreError(f"{path}: cannot be read: {str(error)[:200]} (judge again)") from error
     registry = of_terms(found)
@@ -65,6 +68,12 @@ def read(out: Path, judged: Mapping[str, str]) -> dict[str, bytes]:
         if digest != judged.get(name, ""):
             raise StoreError(f"{path}: its {name} is not what the report was judged by (judge again)")
     return found
+
+
+def _is_ours(part: zipfile.ZipInfo) -> bool:
+    name = part.filename
+    known = name in (POLICY, WAIVERS, BASELINE, ROOT) or name.startswith((SHIPPED, OVERLAYS))
+    return known and part.compress_type in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED)
 
 
 def registry(out: Path, judged: Mapping[str, str], overlays: Sequence[Path] = ()) -> Registry:

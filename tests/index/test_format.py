@@ -247,7 +247,7 @@ def test_an_index_written_by_format_2_stays_readable_and_answers(tmp_path: Path)
         assert (one.id, one.origin, one.evidence, one.path) == (card.id, card.origin, card.evidence, card.path)
     renamed = golden.FUNCTION.replace("total", "acc").replace("item", "row").replace("größe", "size")
     asked = [
-        f"# host\n{golden.FUNCTION}# host",
+        f"host\n{golden.FUNCTION}host",
         golden.SHORT,
         golden.PROSE,
         renamed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 import zipfile
 from collections.abc import Callable
 from hashlib import sha256
@@ -120,7 +121,6 @@ def test_each_judgement_is_in_the_ledger_with_what_it_was_of(judged: Path, run: 
         *(gate.facts[name] for name in ("exit", "datasets", "rows")),
     )
     assert ("judge", 0) == (judge.kind, judge.facts["exit"])
-    assert gate.facts["scan"] == judge.facts["scan"] == sha256((judged / "scan" / "scan.json").read_bytes()).hexdigest()
     assert sha256((judged / "scan" / "report.json").read_bytes()).hexdigest() == judge.facts["report"]
     assert gate.facts["report"] != judge.facts["report"]
 
@@ -177,3 +177,36 @@ def test_damaged_grounds_are_the_same_or_an_error_that_names_them(
         assert grounds.PLACE in str(error)  # noqa: PT017  (either outcome is right)
     else:
         assert parts == {name: found[name] for name in parts}
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_parts_that_no_judgement_keeps_are_refused(judged: Path, run: Run, kind: int) -> None:
+    path = judged / "scan" / grounds.PLACE
+    whole = path.read_bytes()
+    for name, how in (("policy.yaml", kind), ("../../evil", zipfile.ZIP_STORED), ("terms/shipped/a.yaml", kind)):
+        path.write_bytes(whole)
+        with zipfile.ZipFile(path, "a") as pack, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # two parts of one name
+            pack.writestr(name, b"version: 1\n", how)
+        said = run("pack", "--scan", "scan", "--out", "a.zip")
+        assert (2, True) == (said.code, "judged.zip: " in said.err), said.err
+
+
+def test_the_ledger_names_the_report_that_was_decided_not_the_one_that_lies_there_now(
+    judged: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(report: Any, specs: Any) -> None:
+        (judged / "scan" / "report.json").write_bytes(b"another judgement's, meanwhile")
+
+    before = (judged / "scan" / "report.json").read_bytes()
+    monkeypatch.setattr("provenance.cli.outputs.write", write)
+    assert run("judge", "scan", "--policy", "ours.yaml", "--at", "2026-11-21").code == 1
+    (entry,) = [one for one in ledger.read(judged / ".provenance") if one.kind == "judge"]
+    assert isinstance(entry, ledger.Entry)
+    assert sha256(before).hexdigest() == entry.facts["report"]
+
+
+def test_what_killed_judgements_left_is_swept_away(judged: Path, run: Run) -> None:
+    (judged / "scan" / ".report.json.0123456789ab.tmp").write_bytes(b"half")
+    assert run("judge", "scan", "--policy", "ours.yaml").code == 1
+    assert not list((judged / "scan").glob(".*.tmp"))
