@@ -16,7 +16,7 @@ import msgspec
 
 from provenance import fingerprint, views
 from provenance.fingerprint import RECIPE, minhash, reference
-from provenance.fingerprint.reference import COMMENTED
+from provenance.fingerprint.clothes import COMMENTED
 from provenance.index import Index, segment
 from provenance.index.segment import Segment
 from provenance.model import Grade, Match, Similarity

@@ -2,7 +2,7 @@
 
 Training data is full of code in JSON strings, notebooks, ``+`` lines of diffs, ``>`` quotes and markdown fences.
 Unwrapping errs on the side of reading more: a view adds matches and never takes one away. How each is unwrapped is
-the fingerprint engine's (``reference.unwrap``).
+the fingerprint engine's (``fingerprint.clothes``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provenance.fingerprint import engine
-from provenance.fingerprint.reference import BARE, COMMENTED, DIFF, ESCAPED, FENCED, QUOTED
+from provenance.fingerprint.clothes import BARE, COMMENTED, DIFF, ESCAPED, FENCED, QUOTED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +75,7 @@ class Layer(NamedTuple):
 
 
 def layers(data: Any, offsets: NDArray[np.int64], flags: NDArray[np.uint8]) -> Iterator[Layer]:
-    """The layers that can be taken off the texts whose signs are ``flags`` (``reference.clothes``), each before those
+    """The layers that can be taken off the texts whose signs are ``flags`` (``fingerprint.clothes``), each before those
     in it; text i is ``data[offsets[i]:offsets[i + 1]]``.
 
     One of the sign COMMENTED has the stretches around comments, for a first look: ``bare`` has the texts as a whole.

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provenance import fingerprint, matching, views
-from provenance.fingerprint import reference
+from provenance.fingerprint import clothes, reference
 from provenance.model import Grade
 from tests.making import code, ingredient, opened
 
@@ -44,7 +44,7 @@ def unwrapped(texts: list[bytes], flags: int) -> list[tuple[views.Layer, int]]:
     """Every view of the texts, all of them with these signs: its layer, and its number there."""
     offsets = np.cumsum([0, *map(len, texts)], dtype=np.int64)
     found = list(views.layers(b"".join(texts), offsets, np.full(len(texts), flags, np.uint8)))
-    found += [views.bare(layer, np.arange(len(layer.numbers))) for layer in found if layer.sign == reference.COMMENTED]
+    found += [views.bare(layer, np.arange(len(layer.numbers))) for layer in found if layer.sign == clothes.COMMENTED]
     return [(layer, view) for layer in found for view in range(len(layer.numbers))]
 
 
@@ -136,7 +136,7 @@ ESCAPES = {
 @pytest.mark.parametrize("text", ESCAPES)
 def test_escapes_are_replaced_on_lines_with_an_escaped_line_break_and_the_line_behind(text: str) -> None:
     data = text.encode()
-    layer, _ = unwrapped([data], reference.ESCAPED)[0]
+    layer, _ = unwrapped([data], clothes.ESCAPED)[0]
     assert ESCAPES[text] == layer.texts.decode()
 
 

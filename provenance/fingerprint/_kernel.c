@@ -1,4 +1,4 @@
-/* The kernel: reference.py in C, function for function and bit for bit. It knows no recipe of its own.
+/* The kernel: reference.py and clothes.py in C, function for function and bit for bit. It knows no recipe of its own.
  *
  * The tables come from Python through setup(). Texts are read where they lie; the memory for the work is a
  * block of tokens, whatever the length of the text. No lock is held while texts are read.
