@@ -27,6 +27,7 @@ static const uint64_t NEW = 0x3F84D5B5B5470917, NUMBER = 0x9216D5D98979FB1B;
 
 enum { SEPARATOR, WORD, SINGLE, DIGIT };      /* what a character does; a digit is a word character too */
 enum { NAME = 1, MARK = 2 };                  /* what a token is: flags */
+enum { IN_WORD = 1, OF_WORD = 2, ALONE = 4 }; /* a byte of a word, of ASCII at that, and a lone character of ASCII */
 enum { PERMUTATIONS = 128, SIGNATURE = 512 }; /* of a signature: values, bytes */
 enum { K_MAX = 64 };                          /* the largest gram or shingle */
 enum { BLOCK = 512 };                       /* tokens held at a time, of which the first K_MAX are the past */
@@ -51,6 +52,7 @@ typedef struct {
     uint8_t firsts[256]; /* WORD, DIGIT or SINGLE: what begins with this byte; what is beyond ASCII is asked
                             again */
     uint8_t marks[256];  /* MARK for structural punctuation */
+    uint8_t edges[256];  /* EDGE flags: what a byte says of where tokens begin */
     uint8_t plane[0x10000]; /* SEPARATOR, WORD or SINGLE, of the code points of the basic plane */
     uint8_t *ranges;        /* the pairs given for those that stand alone, then for those that separate */
     size_t singles, separators;
@@ -1415,15 +1417,9 @@ static Status within_fences(Unwrapped *out, const uint8_t *text, size_t size, si
     return status;
 }
 
-static int is_word(uint8_t byte) {
-    return is_letter(byte) | is_digit(byte) | byte >> 7;
-}
-
-/* Whether a token of ASCII begins here; of other scripts none is counted. */
-static int starts_token(const uint8_t *text, size_t at) {
-    if (is_word(text[at]))
-        return text[at] < 0x80 && !(at && is_word(text[at - 1]));
-    return text[at] > ' ' && text[at] < 0x7F;
+/* 1 where a token of ASCII begins, by the bytes' edges; of other scripts none is counted. */
+static inline uint32_t starts_token(uint8_t edge, uint8_t before) {
+    return (uint32_t)(edge >> 2 | (edge >> 1 & ~before)) & 1;
 }
 
 static Status bare_piece(Bare *bare, const uint8_t *bytes, size_t size, size_t place) {
@@ -1495,9 +1491,11 @@ static Status without_comments(Unwrapped *out, const uint8_t *text, size_t size)
     return status;
 }
 
-/* What stands around the comments of a text, `reach` tokens or more on either side: each stretch a view. A gram
+/* What stands around the comments of a text, k tokens or more on either side: each stretch a view. A gram
  * that lies further away is found as it stands. */
-static Status around_comments(Unwrapped *out, const uint8_t *text, size_t size, uint32_t reach, size_t unit) {
+static Status around_comments(const Tables *tables, Unwrapped *out, const uint8_t *text, size_t size, size_t unit) {
+    const uint8_t *edges = tables->edges;
+    const uint32_t reach = tables->k;
     Bare *bare = &out->bare;
     bare->text.size = bare->starts.size = bare->places.size = bare->cuts.size = 0;
     Status status = reserve(&bare->text, size) ? bare_text(bare, text, size) : NO_MEMORY;
@@ -1507,12 +1505,18 @@ static Status around_comments(Unwrapped *out, const uint8_t *text, size_t size, 
         const size_t cut = load32(bare->cuts.bytes + 4 * i);
         const size_t next = i + 1 < cuts ? load32(bare->cuts.bytes + 4 * (i + 1)) : bare->text.size;
         size_t from = cut, to = cut;
-        uint32_t behind = 0;
-        for (; to < next; to++) /* from the next cut on it goes on as that one's */
-            if (starts_token(bare->text.bytes, to) && behind++ == reach)
+        const uint8_t *bytes = bare->text.bytes;
+        uint8_t before = 0; /* where the comment was is a space now */
+        for (uint32_t n = 0; to < next; to++) { /* from the next cut on it goes on as that one's */
+            n += starts_token(edges[bytes[to]], before);
+            if (n > reach)
                 break;
-        for (uint32_t n = 0; from > end && n < reach; n += starts_token(bare->text.bytes, from))
+            before = edges[bytes[to]];
+        }
+        for (uint32_t n = 0; from > end && n < reach;) {
             from--;
+            n += starts_token(edges[bytes[from]], from ? edges[bytes[from - 1]] : 0);
+        }
         if (from > end) {
             if (end > first)
                 status = bare_view(out, bare, &number, first, end, unit);
@@ -1528,7 +1532,7 @@ static Status around_comments(Unwrapped *out, const uint8_t *text, size_t size, 
 static Status unwrapped(const Tables *tables, Unwrapped *out, Text text, unsigned sign, size_t unit) {
     Status status;
     if (sign == COMMENTED)
-        return around_comments(out, text.bytes, text.size, tables->k, unit);
+        return around_comments(tables, out, text.bytes, text.size, unit);
     if (sign == FENCED)
         return within_fences(out, text.bytes, text.size, unit);
     if (sign == BARE)
@@ -2271,6 +2275,10 @@ static void fill_tables(Tables *tables, const Py_buffer *view) {
     add_keywords(tables, &number, plain, (size_t)view[1].len / 8, 0);
     for (int i = 0; i < 256; i++) {
         uint8_t letter = is_letter((uint8_t)i) || i >= 0x80;
+        tables->edges[i] = i >= 0x80 ? IN_WORD
+                           : letter || is_digit((uint8_t)i) ? IN_WORD | OF_WORD
+                           : i > ' ' && i < 0x7F            ? ALONE
+                                                            : 0;
         tables->firsts[i] = letter ? WORD : is_digit((uint8_t)i) ? DIGIT : SINGLE;
         tables->wordy[i] = letter ? 0xFF : 0;
     }
