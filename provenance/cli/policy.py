@@ -36,13 +36,12 @@ class Weighing(NamedTuple):
     policy: Loaded
     waivers: Waivers
     baseline: Baseline
-    overlays: tuple[Path, ...]
-    """Terms beside the registry's."""
+    terms: Callable[[], dict[str, bytes]]
+    """The registry's files and those beside them, as they were read for this judgement (``terms.contents``)."""
     today: date
 
     def grounds(self) -> dict[str, bytes]:
         """The files that the judgement rests on, by the names that packs know them by (``report.grounds``)."""
-        from provenance import terms
         from provenance.report import grounds
 
         parts = {
@@ -51,7 +50,7 @@ class Weighing(NamedTuple):
             grounds.BASELINE: self.baseline.content,
             grounds.ROOT: self.judge.root.encode(errors="surrogateescape"),
         }
-        return {name: content for name, content in parts.items() if content} | terms.contents(self.overlays)
+        return {name: content for name, content in parts.items() if content} | self.terms()
 
     def judged(self, index: str = "") -> dict[str, str]:
         """What the judgement rests on, as reports name it: the digest of each part, and of all together; the day, use
@@ -63,7 +62,7 @@ class Weighing(NamedTuple):
             "policy": self.policy.digest,
             "waivers": self.waivers.digest,
             "baseline": self.baseline.digest,
-            "registry": terms.digest(terms.contents(self.overlays)),
+            "registry": terms.digest(self.terms()),
             "index": index,
         }
         situation = {"day": str(self.today), "use": str(self.judge.use or ""), "team": self.judge.team}
@@ -137,10 +136,20 @@ def weigh(
     from provenance.policy import Judging, Use, baseline, waivers
 
     @functools.cache
-    def registry() -> Registry:
+    def contents() -> dict[str, bytes]:
         from provenance import terms
 
-        return terms.load(overlays)
+        return terms.contents(overlays)
+
+    @functools.cache
+    def registry() -> Registry:
+        from provenance import terms
+        from provenance.errors import PolicyError
+
+        found = terms.load(overlays)
+        if found.digest != terms.digest(contents()):
+            raise PolicyError(f"{', '.join(map(str, overlays))}: changed while it was read (run again)")
+        return found
 
     waived = waivers.load(waivers_path) if waivers_path is not None else waivers.beside(store)
     known = baseline.load(baseline_path) if baseline_path is not None else baseline.beside(store)
@@ -155,7 +164,7 @@ def weigh(
         waivers=waived.waivers,
         baseline=known.entries,
     )
-    return Weighing(judge, loaded, waived, known, overlays, today)
+    return Weighing(judge, loaded, waived, known, contents, today)
 
 
 def asking(registry: Callable[[], Registry], rules: Policy) -> Resolve:

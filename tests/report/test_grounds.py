@@ -21,6 +21,7 @@ from provenance.errors import StoreError
 from provenance.report import grounds
 from tests.conftest import Ran
 from tests.making import code, ingredient
+from tests.test_terms import OVERLAY
 
 Run = Callable[..., Ran]
 OUTPUT = " ".join(code(1, 200))
@@ -210,3 +211,21 @@ def test_what_killed_judgements_left_is_swept_away(judged: Path, run: Run) -> No
     (judged / "scan" / ".report.json.0123456789ab.tmp").write_bytes(b"half")
     assert run("judge", "scan", "--policy", "ours.yaml").code == 1
     assert not list((judged / "scan").glob(".*.tmp"))
+
+
+def test_terms_that_change_while_they_are_read_judge_nothing(
+    judged: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overlay = judged / "terms.yaml"
+    overlay.write_text(OVERLAY)
+    load = terms.load
+
+    def meanwhile(overlays: Any) -> terms.Registry:
+        overlay.write_text(f"{OVERLAY}# a word more\n")
+        return load(overlays)
+
+    monkeypatch.setattr(terms, "load", meanwhile)
+    (judged / "scan" / "report.json").unlink()
+    said = run("judge", "scan", "--policy", "clean-room", "--overlay", "terms.yaml")
+    assert (2, True) == (said.code, "terms.yaml: changed while it was read (run again)" in said.err), said.err
+    assert not (judged / "scan" / "report.json").exists()
