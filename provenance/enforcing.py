@@ -10,18 +10,26 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from provenance.capture.origin import provider_of
 from provenance.capture.payloads import host_of
-from provenance.policy import shipped, zones
+from provenance.errors import ProvenanceError
+from provenance.policy import load, shipped, zones
 from provenance.policy.judge import CONDITIONS, Facts, Terms
 from provenance.policy.schema import Level, Policy, Rule, TermsStatus
 from provenance.words import UNKNOWN, Action, Evidence, Grade, Similarity
 
+REFUSED = 2
+"""What Claude Code, Codex, Gemini CLI and Cursor take for a refusal, with the reason on standard error; Copilot CLI
+takes any failure of a preToolUse hook for one."""
+MOST = 64 << 20
+"""Bytes of a payload."""
 PATHS = frozenset(
     "file_path path paths notebook_path absolute_path target_file dest destination source workdir cwd dir_path "
     "directory filename uri file files old_path new_path".split()
@@ -78,6 +86,76 @@ class Denial(NamedTuple):
 
 class Unclear(Exception):
     """A call of which nobody can say where it writes."""
+
+
+def main(assistant: str, policy_name: str, team: str) -> int:
+    """Answer the payload on standard input in the assistant's own form; the exit code.
+
+    Whatever happens, a call that nobody judged does not go ahead.
+    """
+    import json
+
+    try:
+        rules = load(policy_file(policy_name, os.getcwd(), os.environ)).policy
+        if sys.stdin is None:
+            raise Unclear("there is no standard input to read the payload from")
+        data = sys.stdin.buffer.read(MOST + 1)
+        if len(data) > MOST:
+            raise Unclear(f"the payload has more than {MOST >> 20} MiB")
+        payload = json.loads(data.decode("utf-8", "replace").lstrip("\ufeff") or "null")
+        denied = denial_of(payload, assistant, rules, folder=os.getcwd(), team=team, today=date.today())
+    except BaseException as error:
+        reason = f"provenance: refused, for it cannot be told whether this is a restricted zone: {_reason(error)}"
+        return _refused(f"{reason} (mend it, or ask who keeps the policy; nothing was written)")
+    if denied is None:
+        if assistant == "cursor":  # with failClosed its editor takes silence for a refusal
+            return _answered(json.dumps({"permission": "allow"}))
+        return 0
+    reason = plain(f"provenance: refused by rule {denied.rule}: {why(denied)}")
+    if assistant == "cursor":
+        return _answered(json.dumps({"permission": "deny", "user_message": reason, "agent_message": reason}))
+    if assistant == "copilot":
+        return _answered(json.dumps({"permissionDecision": "deny", "permissionDecisionReason": reason}))
+    return _refused(reason)
+
+
+def _answered(said: str) -> int:
+    """Exit code 0 with an answer in the assistant's own form; a refusal where nobody can read it."""
+    try:
+        sys.stdout.write(said + "\n")
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):  # closed, or none
+        return REFUSED
+    return 0
+
+
+def _refused(reason: str) -> int:
+    with suppress(OSError, ValueError, AttributeError):  # refused all the same
+        sys.stderr.write(plain(reason) + "\n")
+        sys.stderr.flush()
+    return REFUSED
+
+
+def why(denied: Denial) -> str:
+    """Why, in words for whoever asked."""
+    said = f" {denied.message}" if denied.message else ""
+    return plain(f"{denied.path} lies in the restricted zone {denied.zone}.{said}")
+
+
+def plain(text: str) -> str:
+    """The text with all that could steer a terminal shown as ``?``."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _reason(error: BaseException) -> str:
+    import json
+
+    if isinstance(error, json.JSONDecodeError):
+        return f"the payload is no JSON ({error.msg} at character {error.pos:,})"
+    if isinstance(error, RecursionError):
+        return "the payload is nested too deeply"
+    known = isinstance(error, ProvenanceError | Unclear)
+    return str(error) if known and str(error) else f"{type(error).__name__}: {error}"
 
 
 def restricted(policy: Policy) -> dict[str, list[Rule]]:

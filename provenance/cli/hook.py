@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
-from contextlib import suppress
 from datetime import date
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import click
 
 from provenance.cli import options
-from provenance.errors import ProvenanceError
-
-if TYPE_CHECKING:
-    from provenance.enforcing import Denial
-
-REFUSED = 2
-"""What Claude Code, Codex, Gemini CLI and Cursor take for a refusal, with the reason on standard error; Copilot CLI
-takes any failure of a preToolUse hook for one."""
-MOST = 64 << 20
-"""Bytes of a payload."""
 
 team = click.option("--team", default="", envvar="PROVENANCE_TEAM", help="Whose work it is, for zones of some teams.")
 
@@ -52,29 +39,13 @@ def enforce(policy_name: str, team: str, assistant: str) -> NoReturn:
       provenance hook enforce claude-code --policy applied-ai < payload.json
     """
     try:
-        from provenance import enforcing, policy
+        from provenance import enforcing
 
-        rules = policy.load(enforcing.policy_file(policy_name, os.getcwd(), os.environ)).policy
-        if sys.stdin is None:
-            raise enforcing.Unclear("there is no standard input to read the payload from")
-        data = sys.stdin.buffer.read(MOST + 1)
-        if len(data) > MOST:
-            raise enforcing.Unclear(f"the payload has more than {MOST >> 20} MiB")
-        payload = json.loads(data.decode("utf-8", "replace").lstrip("\ufeff") or "null")
-        denied = enforcing.denial_of(payload, assistant, rules, folder=os.getcwd(), team=team, today=date.today())
-    except BaseException as error:  # whatever happens, a call that nobody judged does not go ahead
-        reason = f"provenance: refused, for it cannot be told whether this is a restricted zone: {_reason(error)}"
-        _refuse(f"{reason} (mend it, or ask who keeps the policy; nothing was written)")
-    if denied is None:
-        if assistant == "cursor":  # with failClosed its editor takes silence for a refusal
-            _answer({"permission": "allow"})
-        raise click.exceptions.Exit(0)
-    reason = _plain(f"provenance: refused by rule {denied.rule}: {_why(denied)}")
-    if assistant == "cursor":
-        _answer({"permission": "deny", "user_message": reason, "agent_message": reason})
-    if assistant == "copilot":
-        _answer({"permissionDecision": "deny", "permissionDecisionReason": reason})
-    _refuse(reason)
+        code = enforcing.main(assistant, policy_name, team)
+    except BaseException as error:  # a tool that cannot even begin lets nothing go ahead either
+        click.echo(f"provenance: refused, for nobody could ask the policy: {type(error).__name__}", err=True)
+        code = 2
+    raise click.exceptions.Exit(code)
 
 
 @command.command()
@@ -109,44 +80,11 @@ def test(
         payload = {"tool_name": "?", "tool_input": given, "model": "" if model == "unknown" else model}
         try:
             denied = enforcing.denial_of(payload, assistant, rules, folder=os.getcwd(), team=team, today=date.today())
-            said = _why(denied) if denied else ""
+            said = enforcing.why(denied) if denied else ""
             rule = f" by rule {denied.rule}" if denied else ""
         except enforcing.Unclear as error:
             said, rule = str(error), ""
         refused |= bool(said)
         verdict = click.style(f"refused{rule}", fg="red") if said else click.style("allowed", fg="green")
-        click.echo(f"{_plain(name)}: {verdict}{': ' + said if said else ''}")
+        click.echo(f"{enforcing.plain(name)}: {verdict}{': ' + said if said else ''}")
     raise click.exceptions.Exit(1 if refused else 0)
-
-
-def _why(denied: Denial) -> str:
-    said = f" {denied.message}" if denied.message else ""
-    return _plain(f"{denied.path} lies in the restricted zone {denied.zone}.{said}")
-
-
-def _answer(said: dict[str, str]) -> NoReturn:
-    """Exit code 0 with an answer in the assistant's own form; a refusal where nobody can read it."""
-    try:
-        click.echo(json.dumps(said))
-    except OSError:
-        raise click.exceptions.Exit(REFUSED) from None
-    raise click.exceptions.Exit(0)
-
-
-def _refuse(reason: str) -> NoReturn:
-    with suppress(OSError):  # refused all the same
-        click.echo(_plain(reason), err=True)
-    raise click.exceptions.Exit(REFUSED)
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"the payload is no JSON ({error.msg} at character {error.pos:,})"
-    if isinstance(error, RecursionError):
-        return "the payload is nested too deeply"
-    known = isinstance(error, ProvenanceError) or type(error).__name__ == "Unclear"
-    return str(error) if known and str(error) else f"{type(error).__name__}: {error}"
-
-
-def _plain(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from provenance.cli import hook as command
+from provenance import __main__, enforcing
+from provenance.enforcing import REFUSED
 from provenance.setup import jsonmerge, opencode, program
 from tests.conftest import Ran
 
@@ -208,11 +209,52 @@ def test_a_policy_that_cannot_be_read_refuses(ask: Ask, repo: Path, content: byt
 
 
 def test_more_than_anybody_calls_with_is_refused_without_reading_on(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "MOST", 1 << 20)
+    monkeypatch.setattr(enforcing, "MOST", 1 << 20)
     given = json.dumps(write(ELSEWHERE)).encode()
     assert 0 == ask(given + b" " * ((1 << 20) - len(given))).code
     said = ask(given + b" " * (1 << 20))
     assert (2, True) == (said.code, "the payload has more than 1 MiB" in said.err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (["codex", "--policy", "p.yaml"], ("codex", "p.yaml", "")),
+        (["--policy", "p.yaml", "codex", "--team", "evals"], ("codex", "p.yaml", "evals")),
+        (["codex"], None),
+        (["codex", "--policy"], None),
+        (["codex", "--policy=p.yaml"], None),
+        (["codex", "cursor", "--policy", "p.yaml"], None),
+        (["--help", "codex", "--policy", "p.yaml"], None),
+        ([], None),
+    ],
+)
+def test_a_line_as_init_writes_it_is_answered_at_once_and_any_other_by_the_command_line(
+    arguments: list[str], asked: tuple[str, str, str] | None
+) -> None:
+    assert asked == __main__._asked(arguments)
+
+
+def test_the_team_of_the_environment_is_asked_for(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVENANCE_TEAM", "evals")
+    assert ("codex", "p.yaml", "evals") == __main__._asked(["codex", "--policy", "p.yaml"])
+
+
+def test_a_tool_that_cannot_begin_refuses(ask: Ask, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setitem(sys.modules, "provenance.enforcing", None)
+    monkeypatch.delattr("provenance.enforcing", raising=False)
+    assert REFUSED == ask(write(ELSEWHERE)).code
+    assert REFUSED == __main__._enforced("codex", "applied-ai", "")
+    assert "nobody could ask the policy: ModuleNotFoundError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", [ZONE, ELSEWHERE])
+def test_both_ways_in_answer_alike(ask: Ask, repo: Path, path: str) -> None:
+    command = [sys.executable, "-m", "provenance", "hook", "enforce", "cursor", "--policy", "applied-ai"]
+    data = json.dumps(write(path)).encode()
+    at_once = subprocess.run(command, input=data, capture_output=True, check=False)
+    said = ask(write(path), "cursor")
+    assert (said.code, said.out, said.err) == (at_once.returncode, at_once.stdout.decode(), at_once.stderr.decode())
 
 
 def test_without_standard_input_it_is_refused(repo: Path) -> None:
