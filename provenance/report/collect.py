@@ -135,7 +135,10 @@ def collect(
         grounds.write(out, rests_on or {})
         with files.replacing(out / "report.json") as file:
             file.write(encode(report))
-        files.sweep(out)
+        # Of its own files only: a page or label may be on its way into this folder.
+        for name in ("findings.parquet", grounds.PLACE, "report.json"):
+            for left in out.glob(f".{name}.*.tmp"):
+                left.unlink(missing_ok=True)
     return report
 
 

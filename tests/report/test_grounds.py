@@ -20,6 +20,7 @@ from provenance import index, ledger, terms
 from provenance.errors import StoreError
 from provenance.report import grounds
 from tests.conftest import Ran
+from tests.evidence.making import WAIVERS
 from tests.making import code, ingredient
 from tests.test_terms import OVERLAY
 
@@ -37,17 +38,6 @@ rules:
     zones: [training]
     similarity: [exact, fragment, renamed]
     message: "{message}"
-"""
-WAIVERS = """\
-version: 1
-waivers:
-  - id: W-1
-    finding: "0123456789abcdef"
-    reason: "a waiver that names no finding of this scan"
-    basis: own prior work
-    approver: legal
-    approved: 2026-11-01
-    expires: 2027-01-01
 """
 
 
@@ -207,10 +197,11 @@ def test_the_ledger_names_the_report_that_was_decided_not_the_one_that_lies_ther
     assert sha256(before).hexdigest() == entry.facts["report"]
 
 
-def test_what_killed_judgements_left_is_swept_away(judged: Path, run: Run) -> None:
-    (judged / "scan" / ".report.json.0123456789ab.tmp").write_bytes(b"half")
+def test_what_killed_judgements_left_is_swept_away_and_nothing_else(judged: Path, run: Run) -> None:
+    for name in (".report.json.0123456789ab.tmp", ".page.html.0123456789ab.tmp"):
+        (judged / "scan" / name).write_bytes(b"half")
     assert run("judge", "scan", "--policy", "ours.yaml").code == 1
-    assert not list((judged / "scan").glob(".*.tmp"))
+    assert [".page.html.0123456789ab.tmp"] == [one.name for one in (judged / "scan").glob(".*.tmp")]
 
 
 def test_terms_that_change_while_they_are_read_judge_nothing(
